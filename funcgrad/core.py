@@ -1,0 +1,439 @@
+"""Tracers and primitives: how a plain NumPy program becomes something a transform can see.
+
+A transform (``grad``, ``make_graph`` …) opens a ``Trace``, replaces the arguments of the user's
+function by ``Tracer`` objects that belong to it, and runs the function. Every NumPy call on a tracer
+arrives here, through the operators, ``__array_ufunc__``, ``__array_function__`` or a method, and
+becomes one ``bind(primitive, operands, keywords)``. Transforms nest: each opens its trace with a
+*birth* number of its own, and ``bind`` hands the operation to the youngest trace among the operands.
+To that trace the tracers of older ones are constants, and what it computes on them goes through
+``bind`` again. That is the whole of nesting: in ::
+
+    grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0)
+
+the inner ``x + y`` is recorded by the trace of ``y``, in which ``x`` is a constant; the inner result
+is 1 and the outer one 1, not 2. Births come from one counter and nothing is global besides, so
+threads cannot disturb each other and an exception leaves nothing to undo.
+
+Complex numbers follow JAX's convention: a cotangent is transposed, never conjugated, so the gradient
+of a real f at z = x + iy is ∂f/∂x − i ∂f/∂y.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
+
+_births = itertools.count(1)
+
+# Filled by the verbs of funcgrad.verbs.
+UFUNCS: dict[Any, Primitive] = {}  # NumPy ufunc -> primitive
+OPERATORS: dict[Any, Primitive] = {}  # Python operator -> the same primitive on raw operands
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # any other NumPy function -> what runs instead
+
+
+class Primitive:
+    """An operation that traces record whole, with the rules that differentiate it.
+
+    ``impl`` computes on raw values. ``pulls`` has one ``Pull`` for each operand, ``None`` where an
+    operand has no derivative; it is a single ``Pull`` for an operation with any number of operands
+    of one kind, and ``None`` for a primitive whose derivative is zero everywhere. Calling a
+    primitive binds it.
+    """
+
+    __slots__ = ("impl", "name", "pulls", "pushes")
+
+    def __init__(self, name: str, impl: Callable[..., Any], pulls: Any, pushes: Any) -> None:
+        self.name = name
+        self.impl = impl
+        self.pulls = pulls
+        self.pushes = pushes
+
+    def __call__(self, *operands: Any, **keywords: Any) -> Any:
+        return bind(self, operands, keywords)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+class Trace:
+    """One run of one transform. A transform is a subclass with its own ``process``."""
+
+    transform = "trace"
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.birth = next(_births)
+        self.label = f"{self.transform} of {getattr(f, '__name__', type(f).__name__)}"
+
+    def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
+        """Evaluate one primitive, at least one of whose operands is a tracer of this trace."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Refuse every later use of this trace's tracers."""
+        # The instance attribute hides the method, so that a live trace pays for no check.
+        self.process = self._leaked  # type: ignore[method-assign]
+
+    def _leaked(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> NoReturn:
+        tracer = next(t for t in operands if type(t) is Tracer and t.owner is self)
+        raise LeakedTracerError(
+            f"{primitive.name} got a traced value of shape {tracer.shape} and dtype {tracer.dtype} "
+            f"that belongs to {self.label}, which has ended. Return the value from the function "
+            f"(has_aux=True carries extra results), or keep value(t), the plain number."
+        )
+
+    def lose(self, tracer: Tracer, what: str, instead: str) -> Any:
+        """Answer a request for a plain number in place of ``tracer``: refused by default."""
+        raise DerivativeLostError(
+            f"{what} would turn a traced value of shape {tracer.shape} and dtype {tracer.dtype} "
+            f"into a plain number and lose its derivative ({self.label}). Write {instead}, "
+            f"or funcgrad.value(t) where the plain number is meant."
+        )
+
+
+def bind(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Apply ``primitive``: the youngest trace among the operands processes it."""
+    top = None
+    for t in operands:
+        if type(t) is Tracer and (top is None or t.owner.birth > top.birth):
+            top = t.owner
+    if top is None:
+        return primitive.impl(*operands, **keywords)
+    return top.process(primitive, operands, keywords)
+
+
+def raw(t: Any) -> Any:
+    """The plain value below every level of tracing."""
+    while type(t) is Tracer:
+        t = t.value
+    return t
+
+
+def value(t: Any) -> Any:
+    """The plain number or array that a traced value holds; anything else comes back as it is.
+
+    An array comes back as a read-only view, since the transform still needs it. What is computed
+    from it is not differentiated.
+
+    >>> import funcgrad as fg
+    >>> def f(x):
+    ...     print(fg.value(x) + 1.0)
+    ...     return x * x
+    >>> float(fg.grad(f)(3.0))
+    4.0
+    6.0
+    """
+    plain = raw(t)
+    if plain is not t and type(plain) is np.ndarray:
+        plain = plain.view()
+        plain.flags.writeable = False
+    return plain
+
+
+def is_traced(t: Any) -> bool:
+    """Whether ``t`` is a value that a transform follows.
+
+    >>> import funcgrad as fg
+    >>> fg.is_traced(1.0)
+    False
+    """
+    return type(t) is Tracer
+
+
+def _holds_tracer(tree: Any) -> bool:
+    if type(tree) in (list, tuple):
+        return any(map(_holds_tracer, tree))
+    return type(tree) is Tracer
+
+
+def strip(tree: Any) -> Any:
+    """``tree`` (nested lists, tuples and dicts) with raw values in place of tracers."""
+    if type(tree) in (list, tuple):
+        return type(tree)(map(strip, tree))
+    if type(tree) is dict:
+        return {key: strip(item) for key, item in tree.items()}
+    return raw(tree)
+
+
+def _function_name(function: Any) -> str:
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+
+
+# Types that an operator takes as they are; anything else NumPy converts first.
+_OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
+
+
+def _operand(x: Any) -> Any:
+    if isinstance(x, list | tuple) or hasattr(x, "__array__"):
+        return np.asarray(x)
+    return NotImplemented
+
+
+def _binary(symbol: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Tracer, other: Any) -> Any:
+        if type(other) is Tracer:
+            owner = self.owner if self.owner.birth >= other.owner.birth else other.owner
+            return owner.process(OPERATORS[symbol], (self, other), {})
+        if type(other) not in _OPERANDS and (other := _operand(other)) is NotImplemented:
+            return NotImplemented
+        return self.owner.process(OPERATORS[symbol], (self, other), {})
+
+    def reflected(self: Tracer, other: Any) -> Any:
+        if type(other) not in _OPERANDS and (other := _operand(other)) is NotImplemented:
+            return NotImplemented
+        return self.owner.process(OPERATORS[symbol], (other, self), {})
+
+    return forward, reflected
+
+
+def _unary(symbol: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: self.owner.process(OPERATORS[symbol], (self,), {})
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """An array method that is the NumPy function of the same name."""
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        return call(function, (self, *args), kwargs)
+
+    method.__name__ = function.__name__
+    return method
+
+
+def _shape_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``t.reshape`` and ``t.transpose``, which take their numbers one by one or as a tuple."""
+
+    def method(self: Tracer, *numbers: Any, **kwargs: Any) -> Any:
+        args = numbers if len(numbers) < 2 else (numbers,)
+        return call(function, (self, *args), kwargs)
+
+    return method
+
+
+def _in_place(name: str, instead: str) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"a traced value cannot be changed in place by {name} ({self.owner.label}). "
+            f"Write {instead}."
+        )
+
+    return method
+
+
+def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run what stands for a NumPy function on tracers, or refuse it by name."""
+    handler = FUNCTIONS.get(function)
+    if handler is None:
+        name = _function_name(function)
+        raise UnsupportedError(
+            f"{name} has no derivative rule, and calling it on the plain values would lose the "
+            f"gradient. Write it in terms of other NumPy functions, or take value(t) of its "
+            f"arguments where no gradient is wanted."
+        )
+    return handler(*args, **kwargs)
+
+
+class Tracer:
+    """A stand-in for an array (or a number) while a transform runs the user's function.
+
+    It behaves as the array ``value`` does, which may itself be a tracer of an older trace;
+    ``node`` is for the trace's own use.
+    """
+
+    __slots__ = ("node", "owner", "value")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, owner: Trace, value: Any, node: Any) -> None:
+        self.owner = owner
+        self.value = value
+        self.node = node
+
+    # What NumPy calls.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(type(x) is list or type(x) is tuple for x in inputs):
+            inputs = tuple(np.asarray(x) if type(x) in (list, tuple) else x for x in inputs)
+        if method == "__call__" and not kwargs:
+            primitive = UFUNCS.get(ufunc)
+            if primitive is not None:
+                return bind(primitive, inputs, kwargs)
+        out = kwargs.pop("out", (None,))
+        if any(o is not None for o in out):
+            raise DerivativeLostError(
+                f"np.{ufunc.__name__} with out= a plain array would lose a derivative. "
+                f"Write z = z + t for z += t, or leave out= away."
+            )
+        if kwargs.get("where") is True:
+            del kwargs["where"]
+        if method == "__call__" and ufunc in UFUNCS:
+            if kwargs:
+                return self._refuse(f"np.{ufunc.__name__}", f"keyword {next(iter(kwargs))!r}")
+            return bind(UFUNCS[ufunc], inputs, kwargs)
+        if method == "__call__" and ufunc in FUNCTIONS:
+            return FUNCTIONS[ufunc](*inputs, **kwargs)
+        if (ufunc, method) in FUNCTIONS:
+            return FUNCTIONS[ufunc, method](*inputs, **kwargs)
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        return self._refuse(name, "call")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call(function, args, kwargs)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.owner.lose(
+            self,
+            "np.array, np.asarray or another conversion to a plain array",
+            "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), and np.broadcast_to(t, shape) "
+            "for np.full(shape, t)",
+        )
+
+    def _refuse(self, name: str, what: str) -> NoReturn:
+        raise UnsupportedError(
+            f"{name}: this {what} has no derivative rule ({self.owner.label}). Write it in terms "
+            f"of other NumPy functions, or take value(t) of its arguments where no gradient is "
+            f"wanted."
+        )
+
+    # What it is.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.value) if type(self.value) is float else self.value.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.result_type(self.value) if type(self.value) is float else self.value.dtype
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: int(np.prod(self.shape)))
+    itemsize = property(lambda self: self.dtype.itemsize)
+    nbytes = property(lambda self: self.size * self.dtype.itemsize)
+    T = property(lambda self: call(np.transpose, (self,), {}))
+    mT = property(lambda self: call(np.matrix_transpose, (self,), {}))
+    real = property(lambda self: call(np.real, (self,), {}))
+    imag = property(lambda self: call(np.imag, (self,), {}))
+    flat = property(lambda self: call(np.ravel, (self,), {}))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(self == item))
+
+    def __repr__(self) -> str:
+        return f"Tracer({raw(self)!r}, {self.owner.label})"
+
+    def __str__(self) -> str:
+        return str(raw(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(raw(self), spec)
+
+    # A copy is the same traced value: duplicating it would cut it off from its trace.
+
+    def __copy__(self) -> Tracer:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Tracer:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a traced value cannot be pickled ({self.owner.label}). Pickle value(t) instead."
+        )
+
+    # What may be asked of its value, and what would lose its derivative.
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __float__(self) -> float:
+        return self.owner.lose(
+            self,
+            "float(t), or a math function or an assignment z[i] = t that calls it,",
+            "np.sin(t) for math.sin(t), z = np.stack([...]) for z[i] = t",
+        )
+
+    def __complex__(self) -> complex:
+        return self.owner.lose(self, "complex(t)", "t + 0j")
+
+    def item(self, *args: Any) -> Any:
+        return self.owner.lose(self, "t.item()", "t[i], or t alone where it has one element")
+
+    def tolist(self) -> Any:
+        return self.owner.lose(self, "t.tolist()", "list(t)")
+
+    __setitem__ = _in_place("z[i] = v", "np.where(mask, v, z), np.concatenate or np.stack")
+    sort = _in_place("t.sort()", "t = np.sort(t)")
+    partition = _in_place("t.partition()", "t = np.partition(t, kth)")
+    fill = _in_place("t.fill(v)", "t = np.full(t.shape, v)")
+    put = _in_place("t.put(i, v)", "np.where(mask, v, t)")
+    resize = _in_place("t.resize(shape)", "t = np.resize(t, shape)")
+
+    # Operators.
+
+    __add__, __radd__ = _binary(operator.add)
+    __sub__, __rsub__ = _binary(operator.sub)
+    __mul__, __rmul__ = _binary(operator.mul)
+    __truediv__, __rtruediv__ = _binary(operator.truediv)
+    __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
+    __mod__, __rmod__ = _binary(operator.mod)
+    __pow__, __rpow__ = _binary(operator.pow)
+    __matmul__, __rmatmul__ = _binary(operator.matmul)
+    __and__, __rand__ = _binary(operator.and_)
+    __or__, __ror__ = _binary(operator.or_)
+    __xor__, __rxor__ = _binary(operator.xor)
+    __lshift__, __rlshift__ = _binary(operator.lshift)
+    __rshift__, __rrshift__ = _binary(operator.rshift)
+    __lt__ = _binary(operator.lt)[0]
+    __le__ = _binary(operator.le)[0]
+    __gt__ = _binary(operator.gt)[0]
+    __ge__ = _binary(operator.ge)[0]
+    __eq__ = _binary(operator.eq)[0]  # type: ignore[assignment]
+    __ne__ = _binary(operator.ne)[0]  # type: ignore[assignment]
+    __neg__ = _unary(operator.neg)
+    __pos__ = _unary(operator.pos)
+    __abs__ = _unary(operator.abs)
+    __invert__ = _unary(operator.invert)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __round__(self, digits: int = 0) -> Any:
+        return call(np.round, (self, digits), {})
+
+    def __getitem__(self, at: Any) -> Any:
+        return call(operator.getitem, (self, at), {})
+
+
+_METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj conjugate
+copy cumprod cumsum diagonal dot flatten max mean min nonzero prod ptp ravel repeat round searchsorted
+squeeze std sum swapaxes take trace var"""
+for _name in _METHODS.split():
+    if hasattr(np, _name):
+        setattr(Tracer, _name, _method(getattr(np, _name)))
+Tracer.reshape = _shape_method(np.reshape)  # type: ignore[attr-defined]
+Tracer.transpose = _shape_method(np.transpose)  # type: ignore[attr-defined]
+Tracer.flatten = _method(np.ravel)  # type: ignore[attr-defined]

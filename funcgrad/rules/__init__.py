@@ -1,0 +1,1 @@
+"""The derivative rules, one file a family of NumPy functions."""

@@ -1,0 +1,161 @@
+"""Products that sum over axes: matmul, dot, tensordot, einsum and their kin."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..core import FUNCTIONS
+from ..errors import UnsupportedError
+from ..verbs import bilinear, composite, multilinear, unbroadcast
+
+# A vector on the left of matmul is a row, on the right a column; its gradient drops that axis.
+
+
+def _matmul_lhs(g: Any, x_like: Any, y: Any) -> Any:
+    if y.ndim == 1:
+        return unbroadcast(np.expand_dims(g, -1) * y, x_like.shape)
+    if x_like.ndim == 1:
+        return unbroadcast(np.matmul(y, np.expand_dims(g, -1))[..., 0], x_like.shape)
+    return unbroadcast(np.matmul(g, np.swapaxes(y, -1, -2)), x_like.shape)
+
+
+def _matmul_rhs(g: Any, x: Any, y_like: Any) -> Any:
+    if x.ndim == 1:
+        if y_like.ndim == 1:
+            return g * x
+        return unbroadcast(np.expand_dims(g, -2) * np.expand_dims(x, -1), y_like.shape)
+    if y_like.ndim == 1:
+        return unbroadcast(np.matmul(np.expand_dims(g, -2), x)[..., 0, :], y_like.shape)
+    return unbroadcast(np.matmul(np.swapaxes(x, -1, -2), g), y_like.shape)
+
+
+bilinear(np.matmul, _matmul_lhs, _matmul_rhs, symbol=operator.matmul)
+
+
+@composite(np.dot, operands=2, names="a b out")
+def dot(a: Any, b: Any) -> Any:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    if np.ndim(a) <= 2 and np.ndim(b) <= 2:
+        return np.matmul(a, b)
+    return np.tensordot(a, b, axes=([-1], [max(np.ndim(b) - 2, 0)]))
+
+
+@composite(np.vdot, operands=2, names="a b")
+def vdot(a: Any, b: Any) -> Any:
+    return np.matmul(np.conj(np.ravel(a)), np.ravel(b))
+
+
+@composite(np.inner, operands=2, names="a b")
+def inner(a: Any, b: Any) -> Any:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return np.tensordot(a, b, axes=([-1], [-1]))
+
+
+@composite(np.outer, operands=2)
+def outer(a: Any, b: Any) -> Any:
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+@composite(np.tensordot, operands=2)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    if np.ndim(axes) == 0:
+        axes = (range(-int(axes), 0), range(int(axes)))
+    over_a, over_b = (
+        [int(i) % x.ndim for i in np.atleast_1d(list(over) if np.ndim(over) else over)]
+        for x, over in zip((a, b), axes)
+    )
+    summed = [a.shape[i] for i in over_a]
+    if summed != [b.shape[i] for i in over_b]:
+        raise ValueError(
+            f"np.tensordot: axes {over_a} of shape {a.shape} and {over_b} of shape {b.shape} "
+            f"do not match"
+        )
+    free_a = [i for i in range(a.ndim) if i not in over_a]
+    free_b = [i for i in range(b.ndim) if i not in over_b]
+    shape = [a.shape[i] for i in free_a] + [b.shape[i] for i in free_b]
+    size = int(np.prod(summed))
+    left = np.reshape(np.transpose(a, free_a + over_a), (-1 if size else int(np.prod([a.shape[i] for i in free_a])), size))
+    right = np.reshape(np.transpose(b, over_b + free_b), (size, -1 if size else int(np.prod([b.shape[i] for i in free_b]))))
+    return np.reshape(np.matmul(left, right), shape)
+
+
+# einsum, with operands and subscripts brought to the explicit form "ij,jk->ik".
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
+    return np.einsum(subscripts, *xs, optimize=optimize)
+
+
+def _einsum_pull(g: Any, i: int, xs: tuple[Any, ...], subscripts: str, optimize: Any) -> Any:
+    inputs, _, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    x, mine = xs[i], terms[i]
+    others = [*zip(terms[:i] + terms[i + 1 :], xs[:i] + xs[i + 1 :]), (output, g)]
+    # A label that only this operand has is summed by itself: its cotangent is constant along it.
+    alone = [a for a in dict.fromkeys(mine) if not any(a in labels for labels, _ in others)]
+    for label in alone:
+        others.append((label, np.ones(x.shape[mine.index(label)], x.dtype)))
+    # A label that stands twice in it is a diagonal: the cotangent is zero off it.
+    distinct = ""
+    for place, label in enumerate(mine):
+        if label in distinct:
+            fresh = next(a for a in _LETTERS if a not in subscripts and a not in distinct)
+            others.append((label + fresh, np.eye(x.shape[place], dtype=x.dtype)))
+            label = fresh
+        distinct += label
+    spec = ",".join(labels for labels, _ in others) + "->" + distinct
+    return unbroadcast(np.einsum(spec, *(t for _, t in others), optimize=optimize), x.shape)
+
+
+#: ``np.einsum`` of its operands, by explicit subscripts without an ellipsis.
+contraction = multilinear(_einsum, _einsum_pull)
+
+
+def _explicit(subscripts: str, ndims: list[int]) -> str:
+    """Subscripts with the output written out and letters in place of the ellipsis."""
+    subscripts = subscripts.replace(" ", "")
+    inputs, arrow, output = subscripts.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(
+            f"np.einsum: {subscripts!r} names {len(terms)} operands, {len(ndims)} were given"
+        )
+    hidden = [n - len(t) + 3 if "..." in t else 0 for t, n in zip(terms, ndims)]
+    free = [a for a in _LETTERS if a not in subscripts][: max(hidden)]
+    dots = "".join(free)
+    if not arrow:
+        letters = "".join(terms).replace(".", "")
+        output = "..." + "".join(sorted(a for a in letters if letters.count(a) == 1))
+    terms = [t.replace("...", dots[len(dots) - n :]) for t, n in zip(terms, hidden)]
+    return ",".join(terms) + "->" + output.replace("...", dots)
+
+
+def einsum(*operands: Any, optimize: Any = False, **keywords: Any) -> Any:
+    """``np.einsum`` on traced operands, in both of its calling forms."""
+    if any(v is not None for v in keywords.values()):
+        raise UnsupportedError(
+            f"np.einsum: its keyword {next(iter(keywords))!r} has no derivative rule (it takes "
+            f"optimize). Leave it away."
+        )
+    if isinstance(operands[0], str):
+        subscripts, xs = operands[0], list(operands[1:])
+    else:
+        xs = list(operands[: len(operands) // 2 * 2 : 2])
+        labels = ["".join("..." if a is Ellipsis else _LETTERS[a] for a in s) for s in operands[1::2]]
+        subscripts = ",".join(labels)
+        if len(operands) % 2:
+            subscripts += "->" + "".join(
+                "..." if a is Ellipsis else _LETTERS[a] for a in operands[-1]
+            )
+    subscripts = _explicit(subscripts, [np.ndim(x) for x in xs])
+    return contraction(*xs, subscripts=subscripts, optimize=optimize)
+
+
+FUNCTIONS[np.einsum] = einsum

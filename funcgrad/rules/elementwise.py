@@ -1,0 +1,270 @@
+"""Elementwise functions: each line says a derivative once, for every mode.
+
+At singular points the convention is the least-norm subgradient, ties split evenly: abs'(0) = 0,
+maximum and minimum of equal operands pass half to each, x**0 has derivative 0 everywhere.
+Formulas are those of Abramowitz & Stegun, chapter 4, in forms that neither overflow nor cancel.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..core import FUNCTIONS, call
+from ..verbs import composite, elementwise
+
+LN2 = math.log(2.0)
+LN10 = math.log(10.0)
+
+
+def _annihilate(g: Any, d: Any) -> Any:
+    return np.where((g == 0) & ~np.isfinite(d), 0.0, d)
+
+
+#: The cotangent ``d``, but 0 where the incoming ``g`` is exactly 0 and ``d`` is not finite.
+annihilate = elementwise(
+    _annihilate, None, lambda g, x, y: np.where((x == 0) & ~np.isfinite(y), 0.0, g)
+)
+
+# Arithmetic. The operators' raw forms differ from Python's only in what Python refuses: dividing by
+# zero, and powers of Python floats that overflow or are not real.
+
+
+def _divide(x: Any, y: Any) -> Any:
+    try:
+        return x / y
+    except ZeroDivisionError:
+        return float(np.divide(x, y))
+
+
+def _power(x: Any, y: Any) -> Any:
+    if type(x) in (float, int) and type(y) in (float, int):
+        return float(np.power(float(x), float(y)))
+    return x**y
+
+
+elementwise(np.add, lambda g: g, lambda g: g, symbol=operator.add)
+elementwise(np.subtract, lambda g: g, lambda g: -g, symbol=operator.sub)
+elementwise(np.multiply, lambda g, y: g * y, lambda g, x: g * x, symbol=operator.mul)
+elementwise(
+    np.divide,
+    lambda g, y: g / y,
+    lambda g, ans, y: -g * (ans / y),
+    symbol=(operator.truediv, _divide),
+)
+elementwise(np.negative, lambda g: -g, symbol=operator.neg)
+elementwise(np.positive, lambda g: g, symbol=operator.pos)
+elementwise(np.reciprocal, lambda g, ans: -g * ans * ans)
+elementwise(np.square, lambda g, x: g * (2.0 * x))
+elementwise(np.sqrt, lambda g, ans: 0.5 * g / ans)
+elementwise(np.cbrt, lambda g, ans: g / (3.0 * (ans * ans)))
+
+
+def _power_dx(x: Any, y: Any) -> Any:
+    if np.ndim(y) == 0:
+        if y == 2:
+            return 2.0 * x
+        if y == 0:
+            return np.zeros_like(x * y)
+    return np.where((y == 0) & (x == 0), 0.0, y * x ** (y - 1.0))
+
+
+def _power_dy(x: Any, y: Any) -> Any:
+    return np.where((x == 0) & (y >= 0), 0.0, x**y * np.log(x))
+
+
+#: ∂(x**y)/∂x = y·x**(y−1), which is 0 where y = 0 even at x = 0.
+power_dx = elementwise(
+    _power_dx,
+    lambda g, x, y: g * (y * power_dx(x, y - 1.0)),
+    lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
+)
+#: ∂(x**y)/∂y = x**y·log x, which is 0 at x = 0 where x**y stands still or falls to 0.
+power_dy = elementwise(
+    _power_dy,
+    lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
+    lambda g, x, y: g * (power_dy(x, y) * np.log(x)),
+)
+elementwise(
+    np.power,
+    lambda g, x, y: g * power_dx(x, y),
+    lambda g, x, y: g * power_dy(x, y),
+    symbol=(operator.pow, _power),
+)
+
+# x mod y = x − y·⌊x/y⌋; fmod rounds the quotient towards zero.
+elementwise(
+    np.remainder,
+    lambda g: g,
+    lambda g, x, y: -g * np.floor_divide(x, y),
+    symbol=(operator.mod, np.remainder),
+)
+elementwise(np.fmod, lambda g: g, lambda g, x, y: -g * np.trunc(x / y))
+
+
+@composite(np.divmod, operands=2)
+def divmod_(x: Any, y: Any) -> Any:
+    return np.floor_divide(x, y), np.remainder(x, y)
+
+
+@composite(np.modf)
+def modf(x: Any) -> Any:
+    return x - np.trunc(x), np.trunc(x)
+
+
+# Exponentials and logarithms.
+
+elementwise(np.exp, lambda g, ans: g * ans)
+elementwise(np.exp2, lambda g, ans: g * (ans * LN2))
+elementwise(np.expm1, lambda g, x: g * np.exp(x))
+elementwise(np.log, lambda g, x: g / x)
+elementwise(np.log2, lambda g, x: g / (x * LN2))
+elementwise(np.log10, lambda g, x: g / (x * LN10))
+elementwise(np.log1p, lambda g, x: g / (1.0 + x))
+
+
+def _softmax_of_two(x: Any, y: Any) -> Any:
+    # The difference of two equal infinities is taken as 0, so that they share evenly.
+    d = np.where(x == y, 0.0, x - y)
+    e = np.exp(-np.abs(d))
+    return np.where(d >= 0, 1.0, e) / (1.0 + e)
+
+
+#: e^x / (e^x + e^y), the weight of x in logaddexp.
+softmax_of_two = elementwise(
+    _softmax_of_two,
+    lambda g, x, y: g * (softmax_of_two(x, y) * softmax_of_two(y, x)),
+    lambda g, x, y: -g * (softmax_of_two(x, y) * softmax_of_two(y, x)),
+)
+elementwise(
+    np.logaddexp,
+    lambda g, x, y: g * softmax_of_two(x, y),
+    lambda g, x, y: g * softmax_of_two(y, x),
+)
+elementwise(
+    np.logaddexp2,
+    lambda g, x, y: g * softmax_of_two(x * LN2, y * LN2),
+    lambda g, x, y: g * softmax_of_two(y * LN2, x * LN2),
+)
+
+# Trigonometric and hyperbolic functions, and their inverses.
+
+elementwise(np.sin, lambda g, x: g * np.cos(x))
+elementwise(np.cos, lambda g, x: -g * np.sin(x))
+elementwise(np.tan, lambda g, ans: g * (1.0 + ans * ans))
+elementwise(np.arcsin, lambda g, x: g / np.sqrt((1.0 - x) * (1.0 + x)))
+elementwise(np.arccos, lambda g, x: -g / np.sqrt((1.0 - x) * (1.0 + x)))
+elementwise(np.arctan, lambda g, x: g / (1.0 + x * x))
+elementwise(np.sinh, lambda g, x: g * np.cosh(x))
+elementwise(np.cosh, lambda g, x: g * np.sinh(x))
+elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
+elementwise(np.arcsinh, lambda g, x: g / np.hypot(1.0, x))
+elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)))
+elementwise(np.arctanh, lambda g, x: g / ((1.0 - x) * (1.0 + x)))
+for _scale in (np.deg2rad, np.radians):
+    elementwise(_scale, lambda g: g * (math.pi / 180.0))
+for _scale in (np.rad2deg, np.degrees):
+    elementwise(_scale, lambda g: g * (180.0 / math.pi))
+
+
+def _unit(x: Any, ans: Any) -> Any:
+    return np.where(ans == 0, 0.0, x / ans)
+
+
+#: x / ans where ans is a length that x contributes to; 0 at the origin.
+unit = elementwise(
+    _unit,
+    lambda g, x, y: np.where(y == 0, 0.0, g / y),
+    lambda g, ans, y: np.where(y == 0, 0.0, -g * (ans / y)),
+)
+elementwise(
+    np.hypot, lambda g, ans, x: g * unit(x, ans), lambda g, ans, y: g * unit(y, ans)
+)
+# Divided twice by the length rather than once by its square, which would overflow.
+elementwise(
+    np.arctan2,
+    lambda g, x, y: g * unit(y, np.hypot(x, y)) / np.hypot(x, y),
+    lambda g, x, y: -g * unit(x, np.hypot(x, y)) / np.hypot(x, y),
+)
+
+
+def _sinc_derivative(x: Any, order: int) -> Any:
+    small = np.abs(x) < max(1, order)
+    series, square = np.zeros_like(x), np.where(small, x * x, 0.0)
+    for n in range(12 + 2 * order, (order + 1) // 2 - 1, -1):
+        series = series * square + (-1.0) ** n / ((2 * n + 1) * math.factorial(2 * n - order))
+    series = series * np.where(small, x, 0.0) if order % 2 else series
+    far = np.where(small, 1.0, x)
+    ans = np.sin(far) / far
+    for k in range(1, order + 1):
+        ans = (np.sin(far + k * (math.pi / 2)) - k * ans) / far
+    return np.where(small, series, ans)[()]
+
+
+#: The derivative of sin(x)/x of any order: its power series near 0, and beyond it the recurrence
+#: that x·sinc⁽ᵏ⁾ + k·sinc⁽ᵏ⁻¹⁾ = sin⁽ᵏ⁾ gives.
+sinc_derivative = elementwise(
+    _sinc_derivative, lambda g, x, order: g * sinc_derivative(x, order=order + 1)
+)
+elementwise(np.sinc, lambda g, x: g * (math.pi * sinc_derivative(math.pi * x, order=1)))
+
+# Sign, size and order.
+
+# conj(x)/|x| is the sign of a real x, and 0 at 0.
+elementwise(np.absolute, lambda g, x: g * np.conj(np.sign(x)), symbol=operator.abs)
+elementwise(np.fabs, lambda g, x: g * np.sign(x))
+elementwise(
+    np.copysign,
+    lambda g, ans, x: np.where(x == 0, 0.0, np.where(np.signbit(x) == np.signbit(ans), g, -g)),
+    None,
+)
+elementwise(np.conjugate, lambda g: np.conj(g))
+
+
+def _choice(ufunc: Any, wins: Any) -> None:
+    """Declare a choice between two operands; at a tie each gets half."""
+    elementwise(
+        ufunc,
+        lambda g, x, y: np.where(x == y, 0.5 * g, np.where(wins(x, y), g, 0.0)),
+        lambda g, x, y: np.where(x == y, 0.5 * g, np.where(wins(x, y), 0.0, g)),
+    )
+
+
+_choice(np.maximum, lambda x, y: (x > y) | np.isnan(x))
+_choice(np.minimum, lambda x, y: (x < y) | np.isnan(x))
+_choice(np.fmax, lambda x, y: (x > y) | np.isnan(y))
+_choice(np.fmin, lambda x, y: (x < y) | np.isnan(y))
+
+
+def _select(mask: Any, x: Any, y: Any) -> Any:
+    return np.where(mask, x, y)
+
+
+select = elementwise(
+    _select, None, lambda g, x: np.where(x, g, 0.0), lambda g, x: np.where(x, 0.0, g)
+)
+
+
+def _where(condition: Any, *branches: Any) -> Any:
+    return select(condition, *branches) if branches else call(np.nonzero, (condition,), {})
+
+
+FUNCTIONS[np.where] = _where
+
+
+@composite(np.clip)
+def clip(a: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Any:
+    for low in (a_min, min):
+        a = a if low is None else np.maximum(a, low)
+    for high in (a_max, max):
+        a = a if high is None else np.minimum(a, high)
+    return a
+
+
+@composite(np.float_power, operands=2, names="x y")
+def float_power(x: Any, y: Any) -> Any:
+    dtype = np.result_type(x, y, np.float64)
+    return np.power(np.astype(x, dtype), np.astype(y, dtype))

@@ -1,0 +1,258 @@
+"""Indexing, and its transpose: adding cotangents at the places they were taken from.
+
+An index is a template in which traced index arrays (integers under another transform) are ``Slot``
+markers that point at operands. The cotangent of ``x[at]`` is not an array of x's size that is zero
+nearly everywhere but a ``Sparse``, which collects the contributions of all the places where x was
+indexed and adds them into one buffer: a loop over the elements of x stays linear.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..core import FUNCTIONS, Tracer
+from ..verbs import Like, composite, linear, rule
+
+
+class Slot:
+    """The place in an index of traced array number ``i``."""
+
+    __slots__ = ("i",)
+
+    def __init__(self, i: int) -> None:
+        self.i = i
+
+    def __repr__(self) -> str:
+        return f"#{self.i}"
+
+
+def _fill(at: Any, traced: tuple[Any, ...]) -> Any:
+    if type(at) is tuple:
+        return tuple(traced[a.i] if type(a) is Slot else a for a in at)
+    return traced[at.i] if type(at) is Slot else at
+
+
+def _index(x: Any, *slots: Any, at: Any) -> Any:
+    return x[_fill(at, slots)]
+
+
+def _is_repeating(at: Any) -> bool:
+    """Whether the index may name one place twice: it holds an array of integers."""
+    parts = at if type(at) is tuple else (at,)
+    return any(isinstance(a, np.ndarray) and a.ndim and a.dtype != bool for a in parts)
+
+
+def add_at(buffer: np.ndarray, at: Any, g: Any) -> None:
+    """``buffer[at] += g``, counting every place as often as the index names it."""
+    if _is_repeating(at):
+        np.add.at(buffer, at, g)
+    else:
+        buffer[at] += g
+
+
+#: ``x[at]``.
+index = rule(
+    _index,
+    [lambda g, x_like, ys, at: Sparse(x_like, _fill(at, ys), g)],
+    [lambda t, ys, at: t[_fill(at, ys)]],
+)
+
+
+def _scatter(*gs: Any, ats: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> Any:
+    buffer = np.zeros(shape, dtype)
+    for at, g in zip(ats, gs):
+        add_at(buffer, at, g)
+    return buffer
+
+
+#: The sum over k of arrays of ``shape`` that are zero but for operand k at the index ``ats[k]``.
+scatter = linear(_scatter, lambda g, i, ats: g[ats[i]], variadic=True)
+
+
+def _scatter_traced(g: Any, *slots: Any, at: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    return _scatter(g, ats=(_fill(at, slots),), shape=shape, dtype=dtype)
+
+
+#: One such array, where the index itself is traced.
+scatter_traced = rule(
+    _scatter_traced,
+    [lambda g, ys, at: g[_fill(at, ys)]],
+    [
+        lambda t, ys, at, shape, dtype: scatter_traced(t, *ys, at=at, shape=shape, dtype=dtype),
+    ],
+)
+
+
+class Sparse:
+    """A cotangent of an indexed array: contributions, each with its index."""
+
+    __slots__ = ("buffer", "like", "terms")
+
+    def __init__(self, like: Like, at: Any, g: Any) -> None:
+        self.like = like
+        self.buffer: Any = None
+        self.terms: list[tuple[Any, Any]] = [(at, g)]
+
+    @property
+    def traced(self) -> bool:
+        return any(type(g) is Tracer or _slots(at)[1] for at, g in self.terms)
+
+    def absorb(self, other: Sparse) -> Sparse:
+        """This and ``other`` together; plain contributions go into the buffer at once."""
+        if self.traced or other.traced:
+            self.terms += other.terms
+            return self
+        if self.buffer is None:
+            self.buffer = np.zeros(self.like.shape, self.like.dtype)
+            self.add_to(self.buffer)
+            self.terms = []
+        other.add_to(self.buffer)
+        return self
+
+    def add_to(self, buffer: np.ndarray) -> np.ndarray:
+        """Add the contributions, none of them traced, into ``buffer``."""
+        for at, g in self.terms:
+            add_at(buffer, at, g)
+        return buffer
+
+    def dense(self) -> Any:
+        """The cotangent as an array of the full shape."""
+        form = {"shape": self.like.shape, "dtype": self.like.dtype}
+        dense, gs, ats = self.buffer, [], []
+        for at, g in self.terms:
+            at, traced = _slots(at)
+            if traced:
+                term = scatter_traced(g, *traced, at=at, **form)
+                dense = term if dense is None else dense + term
+            else:
+                gs.append(g)
+                ats.append(at)
+        if gs:
+            term = scatter(*gs, ats=tuple(ats), **form)
+            dense = term if dense is None else dense + term
+        return dense
+
+    def cast(self, dtype: Any) -> Sparse:
+        self.terms = [(at, g.astype(dtype)) for at, g in self.terms]
+        return self
+
+
+def _slots(at: Any) -> tuple[Any, list[Tracer]]:
+    """The template of an index and the traced arrays that its slots stand for."""
+    if type(at) is Tracer:
+        return Slot(0), [at]
+    if type(at) is not tuple or not any(type(a) is Tracer for a in at):
+        return at, []
+    traced = [a for a in at if type(a) is Tracer]
+    numbers = itertools.count()
+    return tuple(Slot(next(numbers)) if type(a) is Tracer else a for a in at), traced
+
+
+def _frozen(at: Any) -> Any:
+    """An index array or list as an array of our own, safe from later changes."""
+    if isinstance(at, list):
+        at = np.array(at)
+        return at.astype(np.intp) if at.size == 0 else at
+    return at.copy() if isinstance(at, np.ndarray) else at
+
+
+def getitem(x: Any, at: Any) -> Any:
+    if type(at) is int or type(at) is slice:
+        return index(x, at=at)
+    at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
+    at, traced = _slots(at)
+    return index(x, *traced, at=at)
+
+
+FUNCTIONS[operator.getitem] = getitem
+
+
+def _axis_index(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
+    return (*[slice(None)] * (axis % ndim), at)
+
+
+@composite(np.take, operands=2)
+def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    size = a.shape[axis]
+    if mode != "raise":
+        indices = np.clip(indices, 0, size - 1) if mode == "clip" else np.mod(indices, size)
+    return a[_axis_index(axis, a.ndim, indices)]
+
+
+@composite(np.take_along_axis, operands=2)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    if axis is None:
+        return np.ravel(arr)[np.ravel(indices)]
+    grid = np.ix_(*[np.arange(n) for n in indices.shape])
+    at = list(grid)
+    at[axis] = indices
+    # A dimension of size 1 is broadcast against the other's.
+    at = [
+        0 if n == 1 and i != axis % arr.ndim else a for i, (a, n) in enumerate(zip(at, arr.shape))
+    ]
+    return arr[tuple(at)]
+
+
+@composite(np.sort)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis=axis)
+
+
+@composite(np.compress, operands=2)
+def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    return np.take(a, np.flatnonzero(condition), axis=axis)
+
+
+@composite(np.repeat, operands=2)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
+
+
+# Diagonals and triangles.
+
+
+@composite(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    rows, columns = np.diagonal(
+        np.indices((a.shape[axis1], a.shape[axis2])), offset, axis1=1, axis2=2
+    )
+    return np.moveaxis(a, (axis1, axis2), (-2, -1))[..., rows, columns]
+
+
+@composite(np.trace)
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+
+
+@composite(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    if np.ndim(v) != 1:
+        return np.diagonal(v, k)
+    size = len(v) + abs(k)
+    i = np.arange(len(v))
+    return scatter(v, ats=((i + max(-k, 0), i + max(k, 0)),), shape=(size, size), dtype=v.dtype)
+
+
+@composite(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    return np.diag(np.ravel(v), k)
+
+
+@composite(np.tril)
+def tril(m: Any, k: int = 0) -> Any:
+    return np.where(np.tri(*m.shape[-2:], k=k, dtype=bool), m, 0)
+
+
+@composite(np.triu)
+def triu(m: Any, k: int = 0) -> Any:
+    return np.where(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), 0, m)

@@ -1,0 +1,232 @@
+"""Sums, means, products, extrema and spreads over axes.
+
+Ties in max and min share the cotangent evenly; the spread of values that do not spread has
+derivative 0 (the least-norm subgradient); products are exact where factors are zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import FUNCTIONS, call
+from ..verbs import composite, expand, linear, reduction, rule
+
+
+def _spread(g: Any, x_like: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    """``g`` of a sum, at every element that went into it."""
+    g = np.broadcast_to(expand(g, x_like.ndim, axis, keepdims), x_like.shape)
+    return g if where is True else np.where(where, g, 0.0)
+
+
+linear(
+    np.sum,
+    lambda g, x_like, axis=None, keepdims=False, where=True: _spread(
+        g, x_like, axis, keepdims, where
+    ),
+    accepts=("dtype",),
+)
+
+
+def _count(x: Any, axis: Any, where: Any) -> Any:
+    """How many elements go into each result, as an array that still has the reduced axes."""
+    if where is True:
+        axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+        return float(np.prod([x.shape[i] for i in axes]))
+    where = np.broadcast_to(where, x.shape)
+    return np.sum(where, axis=axis, keepdims=True).astype(x.dtype)
+
+
+def _mean_pull(
+    g: Any, x_like: Any, axis: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
+    g = expand(g, x_like.ndim, axis, keepdims) / _count(x_like, axis, where)
+    return _spread(g, x_like, axis, True, where)
+
+
+linear(np.mean, _mean_pull, accepts=("dtype",))
+
+
+def _extremum(function: Any) -> None:
+    def shares(t: Any, ans: Any, x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+        best = (x == expand(ans, x.ndim, axis, keepdims)) & where
+        best = best | (np.isnan(x) & where)
+        count = np.sum(best, axis=axis, keepdims=True).astype(x.dtype)
+        return np.where(best, t / count, 0.0)
+
+    def pull(
+        g: Any,
+        ans: Any,
+        x: Any,
+        axis: Any = None,
+        keepdims: bool = False,
+        where: Any = True,
+        initial: Any = None,
+    ) -> Any:
+        return shares(expand(g, x.ndim, axis, keepdims), ans, x, axis, keepdims, where)
+
+    def push(
+        t: Any,
+        ans: Any,
+        x: Any,
+        axis: Any = None,
+        keepdims: bool = False,
+        where: Any = True,
+        initial: Any = None,
+    ) -> Any:
+        t = shares(t, ans, x, axis, keepdims, where)
+        return np.sum(t, axis=axis, keepdims=keepdims)
+
+    rule(function, pull, push)
+
+
+_extremum(np.max)
+_extremum(np.min)
+
+
+def _as_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    """``x`` with the axes to reduce flattened into the last, and where they came from."""
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+    axes = tuple(int(i) % x.ndim for i in axes)
+    moved = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
+    size = int(np.prod([x.shape[i] for i in axes]))
+    return np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], size)), axes
+
+
+def _others(x: Any, axis: Any = None, where: Any = True) -> Any:
+    """At each element the product of all others over ``axis``: exact at zeros, without dividing."""
+    if x.ndim == 0:
+        return np.ones_like(x)
+    kept = x if where is True else np.where(where, x, 1.0)
+    rows, axes = _as_rows(kept, axis)
+    one = np.ones((*rows.shape[:-1], min(1, rows.shape[-1])), x.dtype)
+    before = np.cumprod(np.concatenate([one, rows[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([one, np.flip(rows[..., 1:], -1)], axis=-1), axis=-1)
+    products = before * np.flip(after, -1)
+    rest = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    products = np.reshape(products, (*rest, *(x.shape[i] for i in axes)))
+    products = np.moveaxis(products, tuple(range(-len(axes), 0)), axes)
+    return products if where is True else np.where(where, products, 0.0)
+
+
+reduction(np.prod, _others, accepts=("dtype",))
+
+
+def _deviation(x: Any, axis: Any, where: Any, ddof: float) -> Any:
+    """(x − mean) / (n − ddof)."""
+    mean = np.mean(x, axis=axis, keepdims=True, where=where)
+    deviation = (x - mean) / (_count(x, axis, where) - ddof)
+    return deviation if where is True else np.where(where, deviation, 0.0)
+
+
+reduction(
+    np.var,
+    lambda x, axis=None, where=True, ddof=0: 2.0 * _deviation(x, axis, where, ddof),
+    accepts=("dtype",),
+)
+reduction(
+    np.std,
+    lambda ans, x, axis=None, where=True, ddof=0: np.where(
+        ans == 0, 0.0, _deviation(x, axis, where, ddof) / np.where(ans == 0, 1.0, ans)
+    ),
+    accepts=("dtype",),
+)
+
+
+@composite(np.ptp)
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+# Running sums and products.
+
+
+def _cumsum_pull(g: Any, x_like: Any, axis: int | None = None) -> Any:
+    along = 0 if axis is None else axis
+    return np.reshape(np.flip(np.cumsum(np.flip(g, along), along), along), x_like.shape)
+
+
+linear(np.cumsum, _cumsum_pull, accepts=("dtype",))
+
+
+def _recurrence(a: Any, b: Any) -> Any:
+    dtype = np.result_type(a, b)
+    ans = np.array(np.broadcast_to(b, np.broadcast_shapes(a.shape, b.shape)), dtype)
+    if ans.ndim == 1:
+        total, out = 0.0, []
+        for factor, term in zip(a.tolist(), ans.tolist()):
+            total = factor * total + term
+            out.append(total)
+        return np.array(out, dtype)
+    for i in range(1, len(ans)):
+        ans[i] += a[i] * ans[i - 1]
+    return ans
+
+
+def _shifted(x: Any, fill: float, by: int) -> Any:
+    """``x`` moved one place along its first axis, ``fill`` coming in."""
+    edge = np.full((min(1, len(x)), *x.shape[1:]), fill, x.dtype)
+    return np.concatenate([edge, x[:-1]] if by > 0 else [x[1:], edge])
+
+
+def _recurrence_back(g: Any, a: Any) -> Any:
+    """The cotangent of b: hᵢ = gᵢ + aᵢ₊₁·hᵢ₊₁."""
+    return np.flip(recurrence(np.flip(_shifted(a, 0.0, -1), 0), np.flip(g, 0)), 0)
+
+
+#: yᵢ = aᵢ·yᵢ₋₁ + bᵢ along the first axis, from y₋₁ = 0.
+recurrence = rule(
+    _recurrence,
+    [
+        lambda g, ans, x: _recurrence_back(g, x) * _shifted(ans, 0.0, 1),
+        lambda g, x: _recurrence_back(g, x),
+    ],
+    [
+        lambda t, ans, x: recurrence(x, t * _shifted(ans, 0.0, 1)),
+        lambda t, x: recurrence(x, t),
+    ],
+)
+
+
+def _along_first(x: Any, axis: int | None) -> Any:
+    return np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+
+
+def _back_from_first(y: Any, axis: int | None, shape: tuple[int, ...]) -> Any:
+    return np.reshape(y, shape) if axis is None else np.moveaxis(y, 0, axis)
+
+
+def _cumprod_pull(g: Any, ans: Any, x: Any, axis: int | None = None) -> Any:
+    before = _shifted(_along_first(ans, axis), 1.0, 1)
+    h = _recurrence_back(_along_first(g, axis), _along_first(x, axis))
+    return _back_from_first(before * h, axis, x.shape)
+
+
+def _cumprod_push(t: Any, ans: Any, x: Any, axis: int | None = None) -> Any:
+    before = _shifted(_along_first(ans, axis), 1.0, 1)
+    moved = recurrence(_along_first(x, axis), _along_first(t, axis) * before)
+    return _back_from_first(moved, axis, ans.shape)
+
+
+rule(np.cumprod, _cumprod_pull, _cumprod_push, accepts=("dtype",))
+
+# The ufuncs' own spelling of these, whose axis is 0 by default.
+
+
+def _ufunc_method(ufunc: np.ufunc, method: str, function: Any) -> None:
+    def apply(x: Any, axis: Any = 0, **keywords: Any) -> Any:
+        return call(function, (x,), {"axis": axis, **keywords})
+
+    FUNCTIONS[ufunc, method] = apply
+
+
+for _ufunc, _reduce, _accumulate in (
+    (np.add, np.sum, np.cumsum),
+    (np.multiply, np.prod, np.cumprod),
+    (np.maximum, np.max, None),
+    (np.minimum, np.min, None),
+):
+    _ufunc_method(_ufunc, "reduce", _reduce)
+    if _accumulate is not None:
+        _ufunc_method(_ufunc, "accumulate", _accumulate)

@@ -1,0 +1,319 @@
+"""Functions that move elements without changing them: reshaping, broadcasting, joining, splitting."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from ..core import FUNCTIONS, Tracer
+from ..errors import UnsupportedError
+from ..verbs import Like, composite, constant, linear, unbroadcast
+
+# Reshaping.
+
+linear(
+    np.reshape,
+    lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order),
+    accepts=("shape", "newshape"),
+)
+linear(np.ravel, lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order))
+linear(np.squeeze, lambda g, x_like: np.reshape(g, x_like.shape), accepts=("axis",))
+linear(np.expand_dims, lambda g, x_like: np.reshape(g, x_like.shape), accepts=("axis",))
+linear(
+    np.broadcast_to, lambda g, x_like: unbroadcast(g, x_like.shape), accepts=("shape",)
+)
+
+
+def _transpose_back(g: Any, axes: Any = None) -> Any:
+    return np.transpose(g, axes if axes is None else np.argsort(np.mod(axes, g.ndim)))
+
+
+linear(np.transpose, _transpose_back)
+linear(np.swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2))
+linear(np.moveaxis, lambda g, source, destination: np.moveaxis(g, destination, source))
+linear(np.matrix_transpose, lambda g: np.swapaxes(g, -1, -2))
+linear(np.flip, lambda g, axis=None: np.flip(g, axis))
+
+
+def _negated(shift: Any) -> Any:
+    return tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
+
+
+linear(np.roll, lambda g, shift, axis=None: np.roll(g, _negated(shift), axis))
+
+
+@composite(np.fliplr)
+def fliplr(m: Any) -> Any:
+    return np.flip(m, 1)
+
+
+@composite(np.flipud)
+def flipud(m: Any) -> Any:
+    return np.flip(m, 0)
+
+
+@composite(np.rot90)
+def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    if k % 4 == 2:
+        return np.flip(m, axes)
+    if k % 4 == 1:
+        return np.swapaxes(np.flip(m, axes[1]), *axes)
+    return np.flip(np.swapaxes(m, *axes), axes[1]) if k % 4 == 3 else np.positive(m)
+
+
+@composite(np.tile, operands=2)
+def tile(a: Any, reps: Any) -> Any:
+    reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
+    ndim = max(len(reps), a.ndim)
+    reps = (1,) * (ndim - len(reps)) + reps
+    shape = (1,) * (ndim - a.ndim) + a.shape
+    blocks = np.reshape(a, tuple(itertools.chain(*((1, n) for n in shape))))
+    blocks = np.broadcast_to(blocks, tuple(itertools.chain(*zip(reps, shape))))
+    return np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape)))
+
+
+def _at_least(ndim: int, function: Any) -> None:
+    @composite(function, operands=1, names="x")
+    def at_least(*arrays: Any) -> Any:
+        grown = [_grow(x, ndim) for x in arrays]
+        return grown[0] if len(grown) == 1 else tuple(grown)
+
+    FUNCTIONS[function] = at_least
+
+
+def _grow(x: Any, ndim: int) -> Any:
+    shape = np.shape(x)
+    if len(shape) >= ndim:
+        return x
+    if ndim == 3:
+        return np.reshape(x, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
+    return np.reshape(x, (1,) * (ndim - len(shape)) + shape)
+
+
+_at_least(1, np.atleast_1d)
+_at_least(2, np.atleast_2d)
+_at_least(3, np.atleast_3d)
+
+# Joining.
+
+
+def _join(*arrays: Any, axis: int, ends: tuple[int, ...]) -> Any:
+    return np.concatenate(arrays, axis=axis)
+
+
+def _part(g: Any, i: int, axis: int, ends: tuple[int, ...]) -> Any:
+    part = slice(ends[i - 1] if i else 0, ends[i])
+    return g[(*[slice(None)] * (axis % g.ndim), part)]
+
+
+#: Concatenation; ``ends`` are the positions along ``axis`` where the operands end.
+join = linear(_join, _part, variadic=True)
+
+
+@composite(np.concatenate, names="arrays axis out dtype casting")
+def concatenate(arrays: Any, axis: int | None = 0) -> Any:
+    arrays = list(arrays)
+    if axis is None:
+        arrays, axis = [np.ravel(a) for a in arrays], 0
+    ends = tuple(itertools.accumulate(np.shape(a)[axis] if np.ndim(a) else 1 for a in arrays))
+    return join(*arrays, axis=axis, ends=ends)
+
+
+def _pile(*arrays: Any, axis: int) -> Any:
+    return np.stack(arrays, axis=axis)
+
+
+#: ``np.stack`` of its operands.
+pile = linear(
+    _pile, lambda g, i, axis: g[(*[slice(None)] * (axis % g.ndim), i)], variadic=True
+)
+
+
+@composite(np.stack)
+def stack(arrays: Any, axis: int = 0) -> Any:
+    return pile(*arrays, axis=axis)
+
+
+@composite(np.vstack)
+def vstack(tup: Any) -> Any:
+    return np.concatenate([_grow(a, 2) for a in tup], axis=0)
+
+
+@composite(np.hstack)
+def hstack(tup: Any) -> Any:
+    arrays = [_grow(a, 1) for a in tup]
+    return np.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+
+
+@composite(np.dstack)
+def dstack(tup: Any) -> Any:
+    return np.concatenate([_grow(a, 3) for a in tup], axis=2)
+
+
+@composite(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    columns = [np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup]
+    return np.concatenate(columns, axis=1)
+
+
+@composite(np.append, operands=2)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    return np.concatenate([_array(arr), _array(values)], axis=axis)
+
+
+def _array(x: Any) -> Any:
+    return x if type(x) is Tracer else np.asarray(x)
+
+
+# Splitting.
+
+
+def _split(ary: Any, indices_or_sections: Any, axis: int, even: bool) -> list[Any]:
+    size = ary.shape[axis]
+    if np.ndim(indices_or_sections) == 0:
+        sections = int(indices_or_sections)
+        if even and size % sections:
+            raise ValueError("array split does not result in an equal division")
+        small, extra = divmod(size, sections)
+        sizes = [small + 1] * extra + [small] * (sections - extra)
+        ends = list(itertools.accumulate(sizes))
+    else:
+        ends = [*indices_or_sections, size]
+    lead = (slice(None),) * (axis % ary.ndim)
+    return [ary[(*lead, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends)]
+
+
+@composite(np.split, operands=2)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    return _split(ary, indices_or_sections, axis, even=True)
+
+
+@composite(np.array_split, operands=2)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    return _split(ary, indices_or_sections, axis, even=False)
+
+
+@composite(np.vsplit, operands=2)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    return _split(ary, indices_or_sections, 0, even=True)
+
+
+@composite(np.hsplit, operands=2)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    return _split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1, even=True)
+
+
+@composite(np.dsplit, operands=2)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    return _split(ary, indices_or_sections, 2, even=True)
+
+
+@composite(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    lead = (slice(None),) * (axis % a.ndim)
+    for _ in range(n):
+        a = a[(*lead, slice(1, None))] - a[(*lead, slice(None, -1))]
+    return a
+
+
+# Padding: with zeros it is linear, and every mode that repeats elements is an index.
+
+
+def _pad_zeros(x: Any, *, widths: tuple[tuple[int, int], ...]) -> Any:
+    return np.pad(x, widths)
+
+
+def _unpad(g: Any, widths: tuple[tuple[int, int], ...]) -> Any:
+    return g[tuple(slice(a, n - b) for (a, b), n in zip(widths, g.shape))]
+
+
+pad_zeros = linear(_pad_zeros, _unpad)
+
+
+@composite(np.pad, operands=2)
+def pad(
+    array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0,
+    reflect_type: str = "even",
+) -> Any:  # fmt: skip
+    if isinstance(pad_width, dict):
+        pad_width = [pad_width.get(i, pad_width.get(i - array.ndim, 0)) for i in range(array.ndim)]
+        pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]
+    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
+    if mode == "constant":
+        padded = pad_zeros(array, widths=tuple(map(tuple, widths)))
+        if type(constant_values) is int and constant_values == 0:
+            return padded
+        return padded + np.pad(
+            np.zeros(array.shape, array.dtype), widths, constant_values=constant_values
+        )
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
+        raise UnsupportedError(
+            f"np.pad: mode {mode!r} with reflect_type {reflect_type!r} has no derivative rule. "
+            f"It takes constant, edge, reflect, symmetric and wrap, reflected evenly."
+        )
+    for axis, width in enumerate(widths):
+        array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode=mode), axis=axis)
+    return array
+
+
+# Type changes and parts of complex numbers.
+
+
+def _cast(x: Any, *, dtype: Any) -> Any:
+    return np.asarray(x).astype(dtype)[()] if np.ndim(x) == 0 else x.astype(dtype)
+
+
+cast = linear(_cast, lambda g: g)
+
+
+def _to_integers(x: Any, *, dtype: Any) -> Any:
+    return _cast(x, dtype=dtype)
+
+
+to_integers = constant(_to_integers)
+
+
+@composite(np.astype, operands=2)
+def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+    dtype = np.dtype(dtype)
+    if type(x) is not Tracer:
+        return np.asarray(x).astype(dtype)
+    if dtype == x.dtype:
+        return x
+    return (cast if dtype.kind in "fc" else to_integers)(x, dtype=dtype)
+
+
+@composite(np.copy)
+def copy(a: Any, order: str = "K") -> Any:
+    return np.positive(a)
+
+
+linear(np.real, lambda g: g, names="val")
+linear(np.imag, lambda g: -1j * g, names="val")
+
+# Arrays like a traced one, filled with a constant.
+
+
+def _filled_like(function: Any) -> None:
+    def like(prototype: Any, dtype: Any = None, order: str = "C", subok: bool = True,
+             shape: Any = None) -> Any:  # fmt: skip
+        form = Like(prototype)
+        return function(form.shape if shape is None else shape, form.dtype if dtype is None else dtype)
+
+    name = f"{function.__name__}_like"
+    FUNCTIONS[getattr(np, name)] = like
+    FUNCTIONS[function] = function
+
+
+_filled_like(np.zeros)
+_filled_like(np.ones)
+_filled_like(np.empty)
+
+
+@composite(np.full_like, operands=2)
+def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    like = Like(a)
+    fill = np.astype(fill_value, like.dtype if dtype is None else dtype)
+    return np.broadcast_to(fill, like.shape if shape is None else shape)

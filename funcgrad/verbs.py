@@ -1,0 +1,324 @@
+"""The verbs that declare primitives, each stating a derivative once for every mode.
+
+A rule is a small function whose *parameters are its residual list*: what it names is kept for the
+backward pass, and nothing else is. The first parameter is the cotangent ``g`` (or, in a ``jvp``, the
+tangent ``t``); the others are among ::
+
+    ans                 the result
+    x, y, z             the operands, in order; xs all of them, ys all but the first, as a tuple
+    x_like, y_like, …   a stand-in with the operand's shape and dtype that keeps no array alive
+    i                   which operand the cotangent is for, where one rule serves all of them
+
+and any other name is a keyword of the call (``axis``, ``keepdims`` …) with the rule's own default.
+So ::
+
+    elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
+
+keeps only tanh's result, and the same line pulls a cotangent back, pushes a tangent forward and
+batches. Rule bodies are plain NumPy, which runs on raw arrays at first order and traces like any
+other code when a derivative is differentiated again. In them constants are Python floats (a NumPy
+scalar would turn float32 into float64), a mask is ``np.where(m, g, 0.0)`` and never a product
+(inf · 0 is NaN), and nothing branches on a value.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .core import FUNCTIONS, OPERATORS, UFUNCS, Primitive, _function_name, _holds_tracer, strip
+from .errors import UnsupportedError
+
+Rule = Callable[..., Any]
+
+#: Every primitive by name. The test table must have a row for each.
+PRIMITIVES: dict[str, Primitive] = {}
+
+_OPERANDS = {"x": 0, "y": 1, "z": 2}
+_TUPLES = {"xs": slice(0, -1), "ys": slice(1, -1)}  # of [*operands, ans]
+
+
+class Like:
+    """The shape and dtype of an array that need not be kept."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, x: Any) -> None:
+        self.shape: tuple[int, ...] = np.shape(x)
+        self.dtype: np.dtype[Any] = x.dtype if hasattr(x, "dtype") else np.result_type(x)
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: int(np.prod(self.shape)))
+
+
+class Pull:
+    """A rule, compiled: which residuals it needs and how it is called with them.
+
+    ``need`` indexes the list ``[*operands, ans]`` where the rule takes exactly one of them, which
+    is then the residual itself; otherwise ``sources`` gathers a tuple (empty: no residual).
+    """
+
+    __slots__ = ("call", "elementwise", "need", "sources")
+
+    def __init__(self, rule: Rule, elementwise: bool = False, also: Rule | None = None) -> None:
+        """``also``: a function whose parameters (all of them) come after the rule's own."""
+        parameters = _signature(rule)[1:] + (_signature(also) if also else [])
+        self.elementwise = elementwise
+        self.need: int | None = None
+        self.sources = tuple(_source(name, default) for name, default in parameters)
+        if not self.sources:
+            self.call: Rule = lambda g, _: rule(g)
+        elif len(self.sources) == 1 and self.sources[0][0] == "operand":
+            self.need = self.sources[0][1]
+            self.call = rule
+        else:
+            self.call = lambda g, residuals: rule(g, *residuals)
+
+
+def _signature(rule: Rule) -> list[tuple[str, Any]]:
+    """The named parameters of a rule with their defaults (``...`` where there is none)."""
+    names = rule.__code__.co_varnames[: rule.__code__.co_argcount]
+    defaults = rule.__defaults__ or ()
+    return list(zip(names, (*[...] * (len(names) - len(defaults)), *defaults)))
+
+
+def _source(name: str, default: Any) -> tuple[str, Any, Any]:
+    if name == "ans":
+        return ("operand", -1, None)
+    if name in _OPERANDS:
+        return ("operand", _OPERANDS[name], None)
+    if name.endswith("_like") and name[:-5] in _OPERANDS:
+        return ("like", _OPERANDS[name[:-5]], None)
+    if name == "i":
+        return ("i", None, None)
+    if name in _TUPLES:
+        return ("tuple", _TUPLES[name], None)
+    return ("keyword", name, default)
+
+
+def gather(pull: Pull, i: int, values: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """The residual tuple of a rule; ``values`` holds the operands and, last, the result."""
+    residuals = []
+    for kind, key, default in pull.sources:
+        if kind == "operand":
+            residuals.append(values[key])
+        elif kind == "keyword":
+            residuals.append(keywords.get(key, default))
+        elif kind == "like":
+            residuals.append(Like(values[key]))
+        elif kind == "i":
+            residuals.append(i)
+        else:
+            residuals.append(tuple(values[key]))
+    return tuple(residuals)
+
+
+# Calls of NumPy functions, brought to one form.
+
+
+def _parameters(function: Any, names: str | None) -> dict[str, Any]:
+    """Parameter names of a NumPy function with their defaults."""
+    if names is not None:
+        return dict.fromkeys(names.split())
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in parameters}
+
+
+def _is_default(given: Any, default: Any) -> bool:
+    return given is default or (type(given) is type(default) and given == default)
+
+
+def _adapter(
+    function: Any, handler: Rule, operands: int, keywords: frozenset[str], names: str | None
+) -> Rule:
+    """``handler`` behind NumPy's own signature: the first ``operands`` parameters by position, the
+    others by name, those left at NumPy's default dropped, those without a rule refused."""
+    defaults = _parameters(function, names)
+    order = list(defaults)
+
+    def adapted(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == operands:
+            return handler(*args)
+        named = dict(zip(order[operands:], args[operands:]))
+        named.update(kwargs)
+        args = args[:operands]
+        for name in order[len(args) : operands]:
+            if name in named or defaults[name] is not inspect.Parameter.empty:
+                args = (*args, named.pop(name, defaults[name]))
+        for name, given in list(named.items()):
+            if given is np._NoValue or _is_default(given, defaults.get(name, None)):
+                del named[name]
+            elif name not in keywords:
+                raise UnsupportedError(
+                    f"{_function_name(function)}: its keyword {name!r} has no derivative rule"
+                    f"{_known(keywords)}. Leave it away, or take value(t) of the arguments where "
+                    f"no gradient is wanted."
+                )
+            elif _holds_tracer(given):
+                raise UnsupportedError(
+                    f"{_function_name(function)}: its keyword {name!r} cannot be a traced value. "
+                    f"Pass value(t) where no gradient is wanted."
+                )
+        return handler(*args, **named)
+
+    return adapted
+
+
+def _known(keywords: frozenset[str]) -> str:
+    return f" (it takes {', '.join(sorted(keywords))})" if keywords else ""
+
+
+def _declare(
+    function: Any,
+    pulls: Any,
+    pushes: Any,
+    *,
+    symbol: Any = None,
+    accepts: Sequence[str] = (),
+    operands: int | None = None,
+    names: str | None = None,
+) -> Primitive:
+    """Make the primitive of ``function`` and let NumPy calls and operators reach it."""
+    primitive = Primitive(_primitive_name(function), function, pulls, pushes)
+    if PRIMITIVES.setdefault(primitive.name, primitive) is not primitive:
+        raise ValueError(f"a primitive named {primitive.name!r} is declared already")
+    if isinstance(function, np.ufunc):
+        UFUNCS[function] = primitive
+    elif (function.__module__ or "numpy").startswith("numpy"):
+        compiled = [pulls] if isinstance(pulls, Pull) else [p for p in pulls or () if p]
+        taken = {key for p in compiled for kind, key, _ in p.sources if kind == "keyword"}
+        count = operands or (len(pulls) if isinstance(pulls, list) else 1)
+        FUNCTIONS[function] = _adapter(function, primitive, count, taken.union(accepts), names)
+    if symbol is not None:
+        # Operators compute on raw operands as Python does: on NumPy scalars that is ten times as
+        # fast, and a Python float stays weak where a ufunc would make it a strong float64.
+        operator, impl = symbol if isinstance(symbol, tuple) else (symbol, symbol)
+        OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes)
+    return primitive
+
+
+def _primitive_name(function: Any) -> str:
+    return _function_name(function).removeprefix("np.").rpartition("funcgrad.")[2].split("._")[-1]
+
+
+def elementwise(function: Any, *rules: Rule | None, symbol: Any = None) -> Primitive:
+    """Declare an operation whose Jacobian is diagonal: one rule an operand, None for zero."""
+    pulls = [rule and Pull(rule, elementwise=True) for rule in rules]
+    return _declare(function, pulls, pulls, symbol=symbol)
+
+
+def linear(
+    function: Any,
+    transpose: Rule,
+    *,
+    variadic: bool = False,
+    accepts: Sequence[str] = (),
+    names: str | None = None,
+) -> Primitive:
+    """Declare an operation linear in its operands; ``transpose`` pulls a cotangent back to them."""
+    pulls = Pull(transpose) if variadic else [Pull(transpose)]
+    return _declare(function, pulls, "linear", accepts=accepts, names=names)
+
+
+def bilinear(
+    function: Any, lhs: Rule, rhs: Rule, *, symbol: Any = None, names: str | None = None
+) -> Primitive:
+    """Declare a product: linear in each of two operands while the other stands still."""
+    return _declare(function, [Pull(lhs), Pull(rhs)], "multilinear", symbol=symbol, names=names)
+
+
+def multilinear(function: Any, transpose: Rule) -> Primitive:
+    """Declare a product of any number of operands; ``transpose`` serves operand ``i``."""
+    return _declare(function, Pull(transpose), "multilinear")
+
+
+def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> Primitive:
+    """Declare a function over axes by its partial derivatives ∂ans/∂x, an array of x's shape.
+
+    In ``partial``, ``ans`` keeps the reduced axes, whatever the call said.
+    """
+    with_ans = "ans" in dict(_signature(partial))
+    where_ans = [name for name, _ in _signature(partial)].index("ans") if with_ans else -1
+
+    def pull(
+        g: Any, x_like: Any, axis: Any = None, keepdims: bool = False, *residuals: Any
+    ) -> Any:
+        return expand(g, x_like.ndim, axis, keepdims) * weights(x_like, axis, keepdims, residuals)
+
+    def push(
+        t: Any, x_like: Any, axis: Any = None, keepdims: bool = False, *residuals: Any
+    ) -> Any:
+        weighted = t * weights(x_like, axis, keepdims, residuals)
+        return np.sum(weighted, axis=axis, keepdims=keepdims)
+
+    def weights(x_like: Any, axis: Any, keepdims: bool, residuals: tuple[Any, ...]) -> Any:
+        if not with_ans:
+            return partial(*residuals)
+        ans = expand(residuals[where_ans], x_like.ndim, axis, keepdims)
+        return partial(*residuals[:where_ans], ans, *residuals[where_ans + 1 :])
+
+    pulls, pushes = [Pull(pull, also=partial)], [Pull(push, also=partial)]
+    return _declare(function, pulls, pushes, accepts=accepts)
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """``g`` summed over the axes along which an array of ``shape`` was broadcast."""
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    kept = [i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1]
+    g = np.add.reduce(g, axis=(*range(lead), *kept))
+    return g if g.shape == shape else np.reshape(g, shape)
+
+
+def expand(g: Any, ndim: int, axis: Any, keepdims: bool) -> Any:
+    """``g`` with the axes that a reduction of an array of ``ndim`` dimensions took away, as 1."""
+    if keepdims or axis is None or ndim == 0:
+        return g
+    return np.expand_dims(g, axis)
+
+
+def constant(
+    function: Any, operands: int = 1, *, symbol: Any = None, accepts: Sequence[str] = ()
+) -> Primitive:
+    """Declare an operation whose derivative is zero: what it gives, grad and jvp do not follow."""
+    return _declare(function, None, None, symbol=symbol, accepts=accepts, operands=operands)
+
+
+def rule(
+    function: Any,
+    vjp: Rule | Sequence[Rule | None],
+    jvp: Rule | Sequence[Rule | None],
+    *,
+    accepts: Sequence[str] = (),
+) -> Primitive:
+    """Declare an operation by its two derivatives, one rule an operand each."""
+    pulls = [r and Pull(r) for r in ([vjp] if callable(vjp) else vjp)]
+    pushes = [r and Pull(r) for r in ([jvp] if callable(jvp) else jvp)]
+    return _declare(function, pulls, pushes, accepts=accepts)
+
+
+def composite(function: Any, operands: int = 1, names: str | None = None) -> Callable[[Rule], Rule]:
+    """Declare that a NumPy function is the decorated code over other functions.
+
+    Its parameters after the first ``operands`` are the keywords it takes.
+    """
+
+    def declare(body: Rule) -> Rule:
+        keywords = frozenset(inspect.signature(body).parameters)
+        FUNCTIONS[function] = _adapter(function, body, operands, keywords, names)
+        return body
+
+    return declare
+
+
+def query(function: Any) -> None:
+    """Declare a question about shapes or dtypes, answered from the tracer and never recorded."""
+
+    def answer(*args: Any, **kwargs: Any) -> Any:
+        return function(*strip(args), **strip(kwargs))
+
+    FUNCTIONS[function] = answer
