@@ -9,6 +9,7 @@ from .errors import (
     TreeError,
     UnsupportedError,
 )
+from .forward import jvp
 from .reverse import grad, jacrev, stop_gradient, value_and_grad, vjp
 from .rules import contractions, reductions, shapes
 

@@ -40,17 +40,21 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # any other NumPy function -> wha
 class Primitive:
     """An operation that traces record whole, with the rules that differentiate it.
 
-    ``impl`` computes on raw values. ``pulls`` has one ``Pull`` for each operand, ``None`` where an
+    ``impl`` computes on raw values; ``apply`` on values that may be tracers of older traces, which
+    a NumPy function does by itself. ``pulls`` has one ``Pull`` for each operand, ``None`` where an
     operand has no derivative; it is a single ``Pull`` for an operation with any number of operands
     of one kind, and ``None`` for a primitive whose derivative is zero everywhere. Calling a
     primitive binds it.
     """
 
-    __slots__ = ("impl", "name", "pulls", "pushes")
+    __slots__ = ("apply", "impl", "name", "pulls", "pushes")
 
-    def __init__(self, name: str, impl: Callable[..., Any], pulls: Any, pushes: Any) -> None:
+    def __init__(
+        self, name: str, impl: Callable[..., Any], pulls: Any, pushes: Any, dispatches: bool
+    ) -> None:
         self.name = name
         self.impl = impl
+        self.apply: Callable[..., Any] = impl if dispatches else self
         self.pulls = pulls
         self.pushes = pushes
 

@@ -56,7 +56,7 @@ class Tape(Trace):
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         values = [t.value if type(t) is Tracer and t.owner is self else t for t in operands]
-        ans = primitive.impl(*values, **keywords)
+        ans = primitive.apply(*values, **keywords)
         pulls = primitive.pulls
         if pulls is None:
             return ans

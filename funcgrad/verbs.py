@@ -23,6 +23,7 @@ scalar would turn float32 into float64), a mask is ``np.where(m, g, 0.0)`` and n
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -120,11 +121,18 @@ def gather(pull: Pull, i: int, values: list[Any], keywords: dict[str, Any]) -> t
 
 
 def _parameters(function: Any, names: str | None) -> dict[str, Any]:
-    """Parameter names of a NumPy function with their defaults."""
-    if names is not None:
-        return dict.fromkeys(names.split())
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name: p.default for p in parameters}
+    """Parameter names of a NumPy function with their defaults.
+
+    Older releases hide the signatures of functions written in C, for which ``names`` gives them.
+    """
+    if names is None:
+        parameters = inspect.signature(function).parameters.values()
+        return {p.name: p.default for p in parameters}
+    words = [word.partition("=") for word in names.split()]
+    return {
+        name: ast.literal_eval(default) if equals else inspect.Parameter.empty
+        for name, equals, default in words
+    }
 
 
 def _is_default(given: Any, default: Any) -> bool:
@@ -182,21 +190,24 @@ def _declare(
     names: str | None = None,
 ) -> Primitive:
     """Make the primitive of ``function`` and let NumPy calls and operators reach it."""
-    primitive = Primitive(_primitive_name(function), function, pulls, pushes)
+    is_numpys = isinstance(function, np.ufunc) or function.__module__.startswith("numpy")
+    primitive = Primitive(_primitive_name(function), function, pulls, pushes, is_numpys)
     if PRIMITIVES.setdefault(primitive.name, primitive) is not primitive:
         raise ValueError(f"a primitive named {primitive.name!r} is declared already")
     if isinstance(function, np.ufunc):
         UFUNCS[function] = primitive
-    elif (function.__module__ or "numpy").startswith("numpy"):
+    elif is_numpys:
         compiled = [pulls] if isinstance(pulls, Pull) else [p for p in pulls or () if p]
         taken = {key for p in compiled for kind, key, _ in p.sources if kind == "keyword"}
         count = operands or (len(pulls) if isinstance(pulls, list) else 1)
-        FUNCTIONS[function] = _adapter(function, primitive, count, taken.union(accepts), names)
+        FUNCTIONS[function] = _adapter(
+            function, primitive, count, frozenset(taken.union(accepts)), names
+        )
     if symbol is not None:
         # Operators compute on raw operands as Python does: on NumPy scalars that is ten times as
         # fast, and a Python float stays weak where a ufunc would make it a strong float64.
         operator, impl = symbol if isinstance(symbol, tuple) else (symbol, symbol)
-        OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes)
+        OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes, True)
     return primitive
 
 
@@ -243,14 +254,10 @@ def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> P
     with_ans = "ans" in dict(_signature(partial))
     where_ans = [name for name, _ in _signature(partial)].index("ans") if with_ans else -1
 
-    def pull(
-        g: Any, x_like: Any, axis: Any = None, keepdims: bool = False, *residuals: Any
-    ) -> Any:
+    def pull(g: Any, x_like: Any, axis: Any = None, keepdims: bool = False, *residuals: Any) -> Any:
         return expand(g, x_like.ndim, axis, keepdims) * weights(x_like, axis, keepdims, residuals)
 
-    def push(
-        t: Any, x_like: Any, axis: Any = None, keepdims: bool = False, *residuals: Any
-    ) -> Any:
+    def push(t: Any, x_like: Any, axis: Any = None, keepdims: bool = False, *residuals: Any) -> Any:
         weighted = t * weights(x_like, axis, keepdims, residuals)
         return np.sum(weighted, axis=axis, keepdims=keepdims)
 

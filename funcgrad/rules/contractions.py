@@ -35,7 +35,7 @@ def _matmul_rhs(g: Any, x: Any, y_like: Any) -> Any:
 bilinear(np.matmul, _matmul_lhs, _matmul_rhs, symbol=operator.matmul)
 
 
-@composite(np.dot, operands=2, names="a b out")
+@composite(np.dot, operands=2, names="a b out=None")
 def dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
@@ -79,8 +79,14 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     free_b = [i for i in range(b.ndim) if i not in over_b]
     shape = [a.shape[i] for i in free_a] + [b.shape[i] for i in free_b]
     size = int(np.prod(summed))
-    left = np.reshape(np.transpose(a, free_a + over_a), (-1 if size else int(np.prod([a.shape[i] for i in free_a])), size))
-    right = np.reshape(np.transpose(b, over_b + free_b), (size, -1 if size else int(np.prod([b.shape[i] for i in free_b]))))
+    left = np.reshape(
+        np.transpose(a, free_a + over_a),
+        (-1 if size else int(np.prod([a.shape[i] for i in free_a])), size),
+    )
+    right = np.reshape(
+        np.transpose(b, over_b + free_b),
+        (size, -1 if size else int(np.prod([b.shape[i] for i in free_b]))),
+    )
     return np.reshape(np.matmul(left, right), shape)
 
 
@@ -98,10 +104,12 @@ def _einsum_pull(g: Any, i: int, xs: tuple[Any, ...], subscripts: str, optimize:
     terms = inputs.split(",")
     x, mine = xs[i], terms[i]
     others = [*zip(terms[:i] + terms[i + 1 :], xs[:i] + xs[i + 1 :]), (output, g)]
-    # A label that only this operand has is summed by itself: its cotangent is constant along it.
-    alone = [a for a in dict.fromkeys(mine) if not any(a in labels for labels, _ in others)]
-    for label in alone:
-        others.append((label, np.ones(x.shape[mine.index(label)], x.dtype)))
+    # Along a label that only this operand has, or against which the others are broadcast, the
+    # cotangent is constant.
+    sizes = {a: n for labels, t in others for a, n in zip(labels, t.shape) if n != 1}
+    for label, size in dict(zip(mine, x.shape)).items():
+        if label not in sizes:
+            others.append((label, np.ones(size, x.dtype)))
     # A label that stands twice in it is a diagonal: the cotangent is zero off it.
     distinct = ""
     for place, label in enumerate(mine):
@@ -148,7 +156,9 @@ def einsum(*operands: Any, optimize: Any = False, **keywords: Any) -> Any:
         subscripts, xs = operands[0], list(operands[1:])
     else:
         xs = list(operands[: len(operands) // 2 * 2 : 2])
-        labels = ["".join("..." if a is Ellipsis else _LETTERS[a] for a in s) for s in operands[1::2]]
+        labels = [
+            "".join("..." if a is Ellipsis else _LETTERS[a] for a in s) for s in operands[1::2]
+        ]
         subscripts = ",".join(labels)
         if len(operands) % 2:
             subscripts += "->" + "".join(

@@ -180,9 +180,7 @@ unit = elementwise(
     lambda g, x, y: np.where(y == 0, 0.0, g / y),
     lambda g, ans, y: np.where(y == 0, 0.0, -g * (ans / y)),
 )
-elementwise(
-    np.hypot, lambda g, ans, x: g * unit(x, ans), lambda g, ans, y: g * unit(y, ans)
-)
+elementwise(np.hypot, lambda g, ans, x: g * unit(x, ans), lambda g, ans, y: g * unit(y, ans))
 # Divided twice by the length rather than once by its square, which would overflow.
 elementwise(
     np.arctan2,

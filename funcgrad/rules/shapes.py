@@ -21,9 +21,7 @@ linear(
 linear(np.ravel, lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order))
 linear(np.squeeze, lambda g, x_like: np.reshape(g, x_like.shape), accepts=("axis",))
 linear(np.expand_dims, lambda g, x_like: np.reshape(g, x_like.shape), accepts=("axis",))
-linear(
-    np.broadcast_to, lambda g, x_like: unbroadcast(g, x_like.shape), accepts=("shape",)
-)
+linear(np.broadcast_to, lambda g, x_like: unbroadcast(g, x_like.shape), accepts=("shape",))
 
 
 def _transpose_back(g: Any, axes: Any = None) -> Any:
@@ -112,7 +110,7 @@ def _part(g: Any, i: int, axis: int, ends: tuple[int, ...]) -> Any:
 join = linear(_join, _part, variadic=True)
 
 
-@composite(np.concatenate, names="arrays axis out dtype casting")
+@composite(np.concatenate, names="arrays axis=0 out=None dtype=None casting='same_kind'")
 def concatenate(arrays: Any, axis: int | None = 0) -> Any:
     arrays = list(arrays)
     if axis is None:
@@ -126,9 +124,7 @@ def _pile(*arrays: Any, axis: int) -> Any:
 
 
 #: ``np.stack`` of its operands.
-pile = linear(
-    _pile, lambda g, i, axis: g[(*[slice(None)] * (axis % g.ndim), i)], variadic=True
-)
+pile = linear(_pile, lambda g, i, axis: g[(*[slice(None)] * (axis % g.ndim), i)], variadic=True)
 
 
 @composite(np.stack)
@@ -290,8 +286,11 @@ def copy(a: Any, order: str = "K") -> Any:
     return np.positive(a)
 
 
-linear(np.real, lambda g: g, names="val")
-linear(np.imag, lambda g: -1j * g, names="val")
+linear(np.real, lambda g: g)
+linear(
+    np.imag,
+    lambda g, x_like: -1j * g if x_like.dtype.kind == "c" else np.zeros(x_like.shape, x_like.dtype),
+)
 
 # Arrays like a traced one, filled with a constant.
 
@@ -300,7 +299,9 @@ def _filled_like(function: Any) -> None:
     def like(prototype: Any, dtype: Any = None, order: str = "C", subok: bool = True,
              shape: Any = None) -> Any:  # fmt: skip
         form = Like(prototype)
-        return function(form.shape if shape is None else shape, form.dtype if dtype is None else dtype)
+        return function(
+            form.shape if shape is None else shape, form.dtype if dtype is None else dtype
+        )
 
     name = f"{function.__name__}_like"
     FUNCTIONS[getattr(np, name)] = like

@@ -1,0 +1,287 @@
+"""One row a primitive: what to call, and where. Every check in test_primitives.py runs on it.
+
+``ELEMENTWISE`` rows give a domain an operand, from which arrays of any shape are drawn; ``GENERAL``
+rows give a call and its arguments; ``CONSTANT`` rows give calls whose derivative is zero.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from funcgrad.core import bind
+from funcgrad.rules.indexing import Slot
+from funcgrad.verbs import PRIMITIVES
+
+
+def own(name):
+    """A primitive that NumPy has no function for, as a function."""
+    return lambda *operands, **keywords: bind(PRIMITIVES[name], operands, keywords)
+
+
+def scatter_at(x, places):
+    return own("scatter_traced")(x, places, at=Slot(0), shape=(3,), dtype=np.dtype(float))
+
+
+def draw(shape, low=-2.0, high=2.3, seed=0):
+    """Values spread over [low, high], no two alike, in no order."""
+    size = int(np.prod(shape))
+    spread = (np.arange(size) + 0.5) / max(size, 1)
+    np.random.default_rng([seed, size]).shuffle(spread)
+    return (low + (high - low) * spread).reshape(shape)
+
+
+@dataclass
+class Elementwise:
+    """``domains``: (low, high) for each differentiated operand."""
+
+    name: str
+    function: Any
+    domains: tuple[tuple[float, float], ...]
+
+
+@dataclass
+class General:
+    """``names``: the primitives that the call must reach; ``args``: float64 arrays."""
+
+    names: str
+    call: Any
+    args: tuple[Any, ...]
+
+    def __str__(self):
+        shapes = ",".join(str(np.shape(x)) for x in self.args)
+        return f"{self.names} {shapes}"
+
+
+EVERYWHERE = (-2.0, 2.3)
+POSITIVE = (0.5, 3.0)
+UNIT = (-0.6, 0.6)
+
+
+def _unary(domain, *names):
+    return [Elementwise(n, getattr(np, n), (domain,)) for n in names]
+
+
+def _binary(*names):
+    return [Elementwise(n, getattr(np, n), (EVERYWHERE, (-1.7, 2.4))) for n in names]
+
+
+ELEMENTWISE = [
+    *_unary(
+        EVERYWHERE,
+        *"negative positive square sin cos arctan sinh cosh tanh arcsinh exp exp2 expm1".split(),
+        *"deg2rad radians rad2deg degrees absolute fabs conjugate sinc".split(),
+    ),
+    *_unary(POSITIVE, *"sqrt cbrt log log2 log10 reciprocal".split()),
+    *_unary(UNIT, "arcsin", "arccos", "arctanh", "log1p", "tan"),
+    *_unary((1.2, 3.0), "arccosh"),
+    *_binary(*"add subtract multiply maximum minimum fmax fmin logaddexp logaddexp2".split()),
+    Elementwise("hypot", np.hypot, (POSITIVE, EVERYWHERE)),
+    Elementwise("arctan2", np.arctan2, (EVERYWHERE, POSITIVE)),
+    Elementwise("divide", np.divide, (EVERYWHERE, POSITIVE)),
+    Elementwise("power", np.power, (POSITIVE, EVERYWHERE)),
+    Elementwise("power", lambda x: x**2, (EVERYWHERE,)),
+    Elementwise("power", lambda x: x**3, (EVERYWHERE,)),
+    Elementwise("power", lambda x: x**-1.5, (POSITIVE,)),
+    Elementwise("power", lambda x: 2.0**x, (EVERYWHERE,)),
+    Elementwise("power", np.float_power, (POSITIVE, EVERYWHERE)),
+    Elementwise("remainder", np.remainder, ((3.1, 3.9), (1.1, 1.4))),
+    Elementwise("fmod", np.fmod, ((-3.9, -3.1), (1.1, 1.4))),
+    Elementwise("copysign", lambda x: np.copysign(x, -1.0), (POSITIVE,)),
+    Elementwise("annihilate", lambda y: own("annihilate")(1.0, y), (EVERYWHERE,)),
+    Elementwise("power_dx", own("power_dx"), (POSITIVE, EVERYWHERE)),
+    Elementwise("power_dy", own("power_dy"), (POSITIVE, EVERYWHERE)),
+    Elementwise("softmax_of_two", own("softmax_of_two"), (EVERYWHERE, EVERYWHERE)),
+    Elementwise("unit", own("unit"), (EVERYWHERE, POSITIVE)),
+    Elementwise("sinc_derivative", lambda x: own("sinc_derivative")(x, order=2), ((-5.0, 5.0),)),
+    Elementwise("select", lambda x, y: np.where(x > y, x, y), (EVERYWHERE, (-1.7, 2.4))),
+]
+
+A, B, C = draw((3, 4)), draw((4, 2), seed=1), draw((2, 3, 4), seed=2)
+V, W = draw((4,), seed=3), draw((4,), seed=4)
+ZEROS = np.array([[1.5, 0.0, 2.0, -1.0], [0.0, 3.0, 0.0, 1.0], [1.0, 2.0, -0.5, 0.7]])
+TIES = np.array([[1.0, 3.0, 3.0, 2.0], [5.0, 5.0, 5.0, 5.0], [0.0, -1.0, 2.0, 1.0]])
+MASK = np.array([[True, False, True, True], [False, True, True, False], [True] * 4])
+
+
+def _reduction(name, *args, keywords=({}, {"axis": 0}, {"axis": -1, "keepdims": True})):
+    function = getattr(np, name)
+    rows = [General(name, lambda x, k=k: function(x, **k), (a,)) for k in keywords for a in args]
+    return rows
+
+
+GENERAL = [
+    *_reduction("sum", A, C, np.float64(1.5), np.array(2.0)),
+    *_reduction("sum", A, keywords=[{"where": MASK}, {"axis": (0, 1)}, {"axis": 1, "where": MASK}]),
+    *_reduction("mean", A, C),
+    *_reduction("mean", A, keywords=[{"where": MASK}, {"axis": (0, 1)}, {"axis": 1, "where": MASK}]),
+    *_reduction("max", A, C),
+    *_reduction("min", A, C),
+    *_reduction("max", A, keywords=[{"axis": 0, "where": MASK, "initial": -9.0}, {"axis": (0, 1)}]),
+    *_reduction("prod", A, C, ZEROS),
+    *_reduction("prod", C, keywords=[{"axis": (0, 2)}, {"axis": (-1, 0), "keepdims": True}]),
+    *_reduction("prod", A, keywords=[{"where": MASK}]),
+    *_reduction("var", A, C),
+    *_reduction("var", A, keywords=[{"ddof": 1}, {"axis": 0, "ddof": 1}, {"where": MASK}]),
+    *_reduction("std", A, C),
+    *_reduction("std", A, keywords=[{"ddof": 1}, {"axis": 0, "ddof": 1}, {"where": MASK}]),
+    *_reduction("cumsum", A, C, keywords=[{}, {"axis": 0}, {"axis": -1}]),
+    *_reduction("cumprod", A, ZEROS, C, keywords=[{}, {"axis": 0}, {"axis": -1}]),
+    General("max min", np.ptp, (A,)),
+    General("recurrence", own("recurrence"), (A, draw((3, 4), seed=5))),
+    General("recurrence", own("recurrence"), (V, W)),
+    # Shapes
+    General("reshape", lambda x: np.reshape(x, (2, 6)), (A,)),
+    General("reshape", lambda x: x.reshape(-1), (A,)),
+    General("reshape", lambda x: x.reshape(4, 3, order="F"), (A,)),
+    General("ravel", lambda x: x.ravel(), (A,)),
+    General("ravel", lambda x: np.ravel(x, order="F"), (A,)),
+    General("ravel", lambda x: x.flatten(), (A,)),
+    General("squeeze", lambda x: np.squeeze(x), (A[:, None],)),
+    General("squeeze", lambda x: x.squeeze(1), (A[:, None],)),
+    General("expand_dims", lambda x: np.expand_dims(x, (0, 2)), (A,)),
+    General("broadcast_to", lambda x: np.broadcast_to(x, (2, 3, 4)), (A,)),
+    General("broadcast_to", lambda x: np.broadcast_to(x, (3, 4)), (A[:, :1],)),
+    General("transpose", lambda x: x.T, (A,)),
+    General("transpose", lambda x: np.transpose(x, (1, 2, 0)), (C,)),
+    General("transpose", lambda x: x.transpose(-1, 0, 1), (C,)),
+    General("swapaxes", lambda x: np.swapaxes(x, 0, 2), (C,)),
+    General("moveaxis", lambda x: np.moveaxis(x, 0, -1), (C,)),
+    General("moveaxis", lambda x: np.moveaxis(x, (0, 1), (2, 0)), (C,)),
+    General("matrix_transpose", lambda x: x.mT, (C,)),
+    General("flip", lambda x: np.flip(x), (A,)),
+    General("flip", lambda x: np.flip(x, (0, 1)), (C,)),
+    General("flip", lambda x: np.fliplr(np.flipud(x)), (A,)),
+    *[General("flip", lambda x, k=k: np.rot90(x, k), (A,)) for k in (1, 2, 3)],
+    General("roll", lambda x: np.roll(x, 2), (A,)),
+    General("roll", lambda x: np.roll(x, (1, -2), axis=(0, 1)), (A,)),
+    General("broadcast_to", lambda x: np.tile(x, (2, 1, 3)), (A,)),
+    General("broadcast_to", lambda x: np.tile(x, 2), (A,)),
+    General("reshape", lambda x: np.atleast_3d(x), (A,)),
+    General("reshape", lambda x: np.atleast_2d(x), (V,)),
+    General("join", lambda x, y: np.concatenate([x, y]), (V, W)),
+    General("join", lambda x, y: np.concatenate((x, y), axis=1), (A, A[:, :2] + 1.0)),
+    General("join", lambda x, y: np.concatenate((x, y), axis=None), (A, V)),
+    General("join", lambda x, y: np.hstack([x, y]), (V, W)),
+    General("join", lambda x, y: np.hstack([x, y]), (A, A + 1.0)),
+    General("join", lambda x, y: np.vstack([x, y]), (V, A)),
+    General("join", lambda x, y: np.dstack([x, y]), (A, A + 1.0)),
+    General("join", lambda x, y: np.column_stack([x, y]), (V, B)),
+    General("join", lambda x, y: np.append(x, y), (A, V)),
+    General("pile", lambda x, y: np.stack([x, y]), (V, W)),
+    General("pile", lambda x, y: np.stack([x, y, x], axis=-1), (A, A + 1.0)),
+    General("index", lambda x: np.split(x, 2)[1], (V,)),
+    General("index", lambda x: np.split(x, [1, 3], axis=1)[1], (A,)),
+    General("index", lambda x: np.array_split(x, 3)[0], (V,)),
+    General("index", lambda x: np.hsplit(x, 2)[0] + np.vsplit(x[:2], 2)[0][:, :2], (A,)),
+    General("index", lambda x: np.diff(x, n=2), (A,)),
+    General("pad_zeros", lambda x: np.pad(x, 1), (A,)),
+    General("pad_zeros", lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3.0), (A,)),
+    *[
+        General("index", lambda x, m=m: np.pad(x, ((2, 1), (0, 3)), mode=m), (A,))
+        for m in ("edge", "reflect", "symmetric", "wrap")
+    ],
+    General("cast", lambda x: x.astype(np.float32).astype(np.float64) * 0 + x, (A,)),
+    General("real", lambda x: np.real(x) + x.real, (A,)),
+    General("imag", lambda x: np.imag(x) + x, (A,)),
+    # Indexing
+    General("index", lambda x: x[1], (A,)),
+    General("index", lambda x: x[1:, ::-2], (A,)),
+    General("index", lambda x: x[..., 1, None], (C,)),
+    General("index", lambda x: x[[0, 2, 0]], (A,)),
+    General("index", lambda x: x[np.array([[0, 1], [2, 2]])], (A,)),
+    General("index", lambda x: x[np.array([0, 2, 2]), np.array([1, 1, 1])], (A,)),
+    General("index", lambda x: x[:, [1, 1], None], (A,)),
+    General("index", lambda x: x[MASK], (A,)),
+    General("index", lambda x: x[np.array([True, False, True])], (A,)),
+    General("index", lambda x: x[-1][2] * x[0, 1], (A,)),
+    General("index", lambda x: x[1, [0, 0, 3]], (A,)),
+    General("index", lambda x: np.take(x, [1, 1, 2]), (A,)),
+    General("index", lambda x: np.take(x, [[1, 5]], axis=1, mode="wrap"), (A,)),
+    General("index", lambda x: x.take([-9, 2], axis=0, mode="clip"), (A,)),
+    General("index", lambda x: np.take_along_axis(x, np.argsort(x, 1), 1), (A,)),
+    General("index", lambda x: np.compress([True, False, True], x, axis=0), (A,)),
+    General("index", lambda x: np.repeat(x, 2), (A,)),
+    General("index", lambda x: np.repeat(x, [1, 0, 2], axis=0), (A,)),
+    General("index", lambda x: np.sort(x), (A,)),
+    General("index", lambda x: np.sort(x, axis=None), (A,)),
+    General("index", lambda x: np.sort(x, axis=0), (C,)),
+    General("index", lambda x: np.diagonal(x), (A,)),
+    General("index", lambda x: np.diagonal(x, 1, 0, 2), (C,)),
+    General("index", lambda x: np.trace(x, -1), (A,)),
+    General("index", lambda x: np.diag(x, 1), (A,)),
+    General("scatter", lambda x: np.diag(x, -1), (V,)),
+    General("scatter", lambda x: np.diagflat(x), (B,)),
+    General("select", lambda x: np.tril(x) + np.triu(x, 1), (C,)),
+    General("scatter_traced", lambda x: scatter_at(x, np.array([1, 1, 0, 2])), (V,)),
+    # Contractions
+    General("matmul", lambda x, y: x @ y, (A, B)),
+    General("matmul", lambda x, y: x @ y, (A, V)),
+    General("matmul", lambda x, y: x @ y, (V, B)),
+    General("matmul", lambda x, y: x @ y, (V, W)),
+    General("matmul", lambda x, y: x @ y, (C, B)),
+    General("matmul", lambda x, y: x @ y, (A, draw((2, 4, 3), seed=6))),
+    General("matmul", lambda x, y: x @ y, (C, V)),
+    General("matmul", lambda x, y: x @ y, (V, draw((2, 4, 3), seed=6))),
+    General("matmul", lambda x, y: x @ y, (draw((2, 1, 3, 4)), draw((3, 4, 2), seed=7))),
+    General("matmul", lambda x, y: np.dot(x, y), (A, B)),
+    General("matmul", lambda x, y: x.dot(y), (V, W)),
+    General("matmul", lambda x, y: np.dot(x, y), (C, draw((2, 4, 3), seed=6))),
+    General("matmul", lambda x, y: np.dot(x, y), (C, V)),
+    General("multiply", lambda x, y: np.dot(x, y), (np.array(2.0), A)),
+    General("matmul", lambda x, y: np.inner(x, y), (A, C)),
+    General("matmul", lambda x, y: np.vdot(x, y), (A, A + 1.0)),
+    General("multiply", lambda x, y: np.outer(x, y), (A, V)),
+    General("matmul", lambda x, y: np.tensordot(x, y), (C, C[0] + 1.0)),
+    General("matmul", lambda x, y: np.tensordot(x, y, axes=([2, 0], [0, 1])), (C, B)),
+    General("matmul", lambda x, y: np.tensordot(x, y, axes=0), (V, A)),
+    General("matmul", lambda x, y: np.tensordot(x, y, axes=(1, 1)), (A, A + 1.0)),
+    *[
+        General("einsum", lambda *xs, s=s: np.einsum(s, *xs), xs)
+        for s, xs in [
+            ("ij,jk->ik", (A, B)),
+            ("ij,jk", (A, B)),
+            ("ij->ji", (A,)),
+            ("ij->", (A,)),
+            ("ij->j", (A,)),
+            ("ii->i", (draw((3, 3)),)),
+            ("ii", (draw((3, 3)),)),
+            ("iij->j", (draw((3, 3, 2)),)),
+            ("i,i", (V, W)),
+            ("i,j->ij", (V, W)),
+            ("i,j,ij->j", (V, W, draw((4, 4)))),
+            ("...ij,jk->...ik", (C, B)),
+            ("i...->...", (C,)),
+            ("...i,...i", (C, V)),
+            ("ij,kl->il", (A, B)),
+            ("ij, ij -> i", (A, A[:, :1])),
+        ]
+    ],
+    General("einsum", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [0, 2]), (A, B)),
+]  # fmt: skip
+
+CONSTANT = [
+    *[
+        (name, getattr(np, name), (A,))
+        for name in """floor ceil trunc rint sign signbit spacing isnan isfinite isinf logical_not
+        round argmax argmin argsort nonzero flatnonzero argwhere count_nonzero any all isreal
+        iscomplex isposinf isneginf""".split()
+    ],
+    *[
+        (name, getattr(np, name), (A, A[:, ::-1]))
+        for name in """less less_equal greater greater_equal equal not_equal floor_divide heaviside
+        logical_and logical_or logical_xor isclose allclose array_equal array_equiv""".split()
+    ],
+    *[
+        (name, lambda x, name=name: getattr(np, name)(x > 0, x > 1), (A,))
+        for name in ("bitwise_and", "bitwise_or", "bitwise_xor")
+    ],
+    ("argpartition", lambda x: np.argpartition(x, 2), (V,)),
+    ("searchsorted", lambda x: np.searchsorted(x, 0.5), (np.sort(V),)),
+    ("digitize", lambda x: np.digitize(x, [-1.0, 0.0, 1.0]), (V,)),
+    ("to_integers", lambda x: x.astype(int), (A,)),
+    ("stop_gradient", lambda x: own("stop_gradient")(x), (A,)),
+]
+
+#: Integer operations, which no float tracer can reach.
+INTEGER_ONLY = {"left_shift", "right_shift", "invert"}
