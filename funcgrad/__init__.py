@@ -1,6 +1,6 @@
 """Functional, transform-based automatic differentiation for plain NumPy programs."""
 
-from . import tree
+from . import rules, tree
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
@@ -11,6 +11,23 @@ from .errors import (
 )
 from .forward import jvp
 from .reverse import grad, jacrev, stop_gradient, value_and_grad, vjp
-from .rules import contractions, reductions, shapes
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "DerivativeLostError",
+    "LeakedTracerError",
+    "MutationError",
+    "TreeError",
+    "UnsupportedError",
+    "grad",
+    "is_traced",
+    "jacrev",
+    "jvp",
+    "rules",
+    "stop_gradient",
+    "tree",
+    "value",
+    "value_and_grad",
+    "vjp",
+]

@@ -173,7 +173,13 @@ def _function_name(function: Any) -> str:
 _OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
 
 
+def _array_like(x: Any) -> Any:
+    """An operand of a ufunc: lists become arrays."""
+    return np.asarray(x) if type(x) is list or type(x) is tuple else x
+
+
 def _operand(x: Any) -> Any:
+    """The other operand of an operator, where it is not of a type that NumPy computes with."""
     if isinstance(x, list | tuple) or hasattr(x, "__array__"):
         return np.asarray(x)
     return NotImplemented
@@ -261,12 +267,12 @@ class Tracer:
     # What NumPy calls.
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(type(x) is list or type(x) is tuple for x in inputs):
-            inputs = tuple(np.asarray(x) if type(x) in (list, tuple) else x for x in inputs)
         if method == "__call__" and not kwargs:
             primitive = UFUNCS.get(ufunc)
             if primitive is not None:
-                return bind(primitive, inputs, kwargs)
+                if len(inputs) == 1:
+                    return self.owner.process(primitive, inputs, kwargs)
+                return bind(primitive, tuple(map(_array_like, inputs)), kwargs)
         out = kwargs.pop("out", (None,))
         if any(o is not None for o in out):
             raise DerivativeLostError(
@@ -278,7 +284,7 @@ class Tracer:
         if method == "__call__" and ufunc in UFUNCS:
             if kwargs:
                 return self._refuse(f"np.{ufunc.__name__}", f"keyword {next(iter(kwargs))!r}")
-            return bind(UFUNCS[ufunc], inputs, kwargs)
+            return bind(UFUNCS[ufunc], tuple(map(_array_like, inputs)), kwargs)
         if method == "__call__" and ufunc in FUNCTIONS:
             return FUNCTIONS[ufunc](*inputs, **kwargs)
         if (ufunc, method) in FUNCTIONS:

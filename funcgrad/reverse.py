@@ -178,12 +178,11 @@ class _Run:
 
     def describe(self, i: int, positions: Sequence[int]) -> str:
         """What leaf ``i`` is called in an error."""
-        like = tree.unflatten(self.structure, list(range(len(self.primals))))
-        path = next(path for path, leaf in tree.leaves_with_path(like) if leaf == i)
+        path = list(self.structure.paths())[i]
         if self.single:
             position = positions[0]
         else:
-            position, path = positions[_first_index(path)], path[1:]
+            position, path = positions[path[0].key], path[1:]
         at = f", leaf {tree.keystr(path)}" if path else ""
         return f"{self.tape.label}: argument {position}{at} "
 
@@ -244,10 +243,6 @@ def _named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
         return transformed
 
     return name
-
-
-def _first_index(path: Any) -> int:
-    return int(str(tree.keystr(path[:1])).strip("[]"))
 
 
 def _positions(argnums: Argnums, count: int, label: str) -> list[int]:
@@ -322,7 +317,7 @@ def _check_cotangent(
     cotangent: Any, structure: tree.Structure, likes: list[Like], label: str
 ) -> list[Any]:
     """The leaves of a cotangent, which must be like the result in structure, shape and kind."""
-    tree.check_same(structure, cotangent, "cotangent")
+    tree.check_same(structure, cotangent, "the cotangent", "the result")
     leaves = []
     for (path, g), like in zip(tree.leaves_with_path(cotangent), likes):
         dtype = np.result_type(g)

@@ -55,7 +55,9 @@ class Tape(Trace):
         return Tracer(self, x, next(self.nodes))
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
-        values = [t.value if type(t) is Tracer and t.owner is self else t for t in operands]
+        values = []
+        for t in operands:
+            values.append(t.value if type(t) is Tracer and t.owner is self else t)
         ans = primitive.apply(*values, **keywords)
         pulls = primitive.pulls
         if pulls is None:
@@ -209,7 +211,7 @@ def _base(x: np.ndarray) -> np.ndarray:
 
 def _strong(x: Any, ans: Any) -> Any:
     """A Python number as a NumPy scalar, so that a rule may divide by it as NumPy does."""
-    return Like(ans).dtype.type(x)
+    return np.float64(x) if type(ans) is float else ans.dtype.type(x)
 
 
 def _among(c: Any, residual: Any) -> bool:

@@ -88,6 +88,8 @@ ELEMENTWISE = [
     Elementwise("remainder", np.remainder, ((3.1, 3.9), (1.1, 1.4))),
     Elementwise("fmod", np.fmod, ((-3.9, -3.1), (1.1, 1.4))),
     Elementwise("copysign", lambda x: np.copysign(x, -1.0), (POSITIVE,)),
+    Elementwise("ldexp", lambda x: np.ldexp(x, 3), (EVERYWHERE,)),
+    Elementwise("ldexp", lambda x: np.frexp(x)[0], (POSITIVE,)),
     Elementwise("annihilate", lambda y: own("annihilate")(1.0, y), (EVERYWHERE,)),
     Elementwise("power_dx", own("power_dx"), (POSITIVE, EVERYWHERE)),
     Elementwise("power_dy", own("power_dy"), (POSITIVE, EVERYWHERE)),
@@ -230,6 +232,9 @@ GENERAL = [
     General("matmul", lambda x, y: np.dot(x, y), (C, V)),
     General("multiply", lambda x, y: np.dot(x, y), (np.array(2.0), A)),
     General("matmul", lambda x, y: np.inner(x, y), (A, C)),
+    General("sum conjugate", lambda x, y: np.vecdot(x, y), (C, A)),
+    General("sum", lambda x, y: np.vecdot(x, y, axis=0), (A, A + 1.0)),
+    General("matmul", lambda x, y: np.matmul(x, y), (A, V)),
     General("matmul", lambda x, y: np.vdot(x, y), (A, A + 1.0)),
     General("multiply", lambda x, y: np.outer(x, y), (A, V)),
     General("matmul", lambda x, y: np.tensordot(x, y), (C, C[0] + 1.0)),
@@ -270,7 +275,7 @@ CONSTANT = [
     *[
         (name, getattr(np, name), (A, A[:, ::-1]))
         for name in """less less_equal greater greater_equal equal not_equal floor_divide heaviside
-        logical_and logical_or logical_xor isclose allclose array_equal array_equiv""".split()
+        logical_and logical_or logical_xor nextafter isclose allclose array_equal array_equiv""".split()
     ],
     *[
         (name, lambda x, name=name: getattr(np, name)(x > 0, x > 1), (A,))
@@ -279,6 +284,7 @@ CONSTANT = [
     ("argpartition", lambda x: np.argpartition(x, 2), (V,)),
     ("searchsorted", lambda x: np.searchsorted(x, 0.5), (np.sort(V),)),
     ("digitize", lambda x: np.digitize(x, [-1.0, 0.0, 1.0]), (V,)),
+    ("exponent", lambda x: np.frexp(x)[1], (A,)),
     ("to_integers", lambda x: x.astype(int), (A,)),
     ("stop_gradient", lambda x: own("stop_gradient")(x), (A,)),
 ]

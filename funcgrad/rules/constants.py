@@ -42,6 +42,7 @@ constant(np.count_nonzero, accepts=("axis", "keepdims"))
 constant(np.any, accepts=("axis", "keepdims", "where"))
 constant(np.all, accepts=("axis", "keepdims", "where"))
 constant(np.digitize, operands=2, accepts=("right",))
+constant(np.nextafter, operands=2)
 for _test in (np.isclose, np.allclose):
     constant(_test, operands=2, accepts=("rtol", "atol", "equal_nan"))
 for _test in (np.array_equal, np.array_equiv):

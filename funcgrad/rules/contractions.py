@@ -44,6 +44,22 @@ def dot(a: Any, b: Any) -> Any:
     return np.tensordot(a, b, axes=([-1], [max(np.ndim(b) - 2, 0)]))
 
 
+@composite(np.vecdot, operands=2, names="x1 x2 axis=-1")
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
+    return np.sum(np.conj(x1) * x2, axis=axis)
+
+
+if hasattr(np, "matvec"):  # from NumPy 2.2 on
+
+    @composite(np.matvec, operands=2, names="x1 x2")
+    def matvec(x1: Any, x2: Any) -> Any:
+        return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
+
+    @composite(np.vecmat, operands=2, names="x1 x2")
+    def vecmat(x1: Any, x2: Any) -> Any:
+        return np.matmul(np.expand_dims(np.conj(x1), -2), x2)[..., 0, :]
+
+
 @composite(np.vdot, operands=2, names="a b")
 def vdot(a: Any, b: Any) -> Any:
     return np.matmul(np.conj(np.ravel(a)), np.ravel(b))

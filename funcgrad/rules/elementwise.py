@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import FUNCTIONS, call
-from ..verbs import composite, elementwise
+from ..verbs import composite, constant, elementwise
 
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
@@ -113,6 +113,22 @@ def divmod_(x: Any, y: Any) -> Any:
 @composite(np.modf)
 def modf(x: Any) -> Any:
     return x - np.trunc(x), np.trunc(x)
+
+
+# Multiples of powers of two.
+
+
+def _exponent(x: Any) -> Any:
+    return np.frexp(x)[1]
+
+
+exponent = constant(_exponent)
+elementwise(np.ldexp, lambda g, y: np.ldexp(g, y.astype(int)), None)
+
+
+@composite(np.frexp)
+def frexp(x: Any) -> Any:
+    return np.ldexp(x, -exponent(x)), exponent(x)
 
 
 # Exponentials and logarithms.
