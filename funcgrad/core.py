@@ -418,8 +418,8 @@ class Tracer:
     __le__ = _binary(operator.le)[0]
     __gt__ = _binary(operator.gt)[0]
     __ge__ = _binary(operator.ge)[0]
-    __eq__ = _binary(operator.eq)[0]  # type: ignore[assignment]
-    __ne__ = _binary(operator.ne)[0]  # type: ignore[assignment]
+    __eq__ = _binary(operator.eq)[0]
+    __ne__ = _binary(operator.ne)[0]
     __neg__ = _unary(operator.neg)
     __pos__ = _unary(operator.pos)
     __abs__ = _unary(operator.abs)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Tracer, raw
+from .core import Tracer, call, raw
 from .errors import DerivativeLostError
 from .rules.constants import stop
 from .tape import Tape
@@ -328,7 +328,7 @@ def _check_cotangent(
                 f"and got shape {np.shape(g)} and dtype {dtype}."
             )
         if type(g) is Tracer:
-            leaves.append(g.astype(like.dtype))
+            leaves.append(call(np.astype, (g, like.dtype), {}))
         else:
             leaves.append(np.asarray(g).astype(like.dtype)[()])
     return leaves

@@ -108,7 +108,7 @@ class Tape(Trace):
         primitive: Primitive,
     ) -> tuple[Any, ...]:
         """The residual tuple of a rule that takes more than one."""
-        residuals = []
+        residuals: list[Any] = []
         for (kind, key, _), r in zip(pull.sources, gather(pull, i, values, keywords)):
             if type(r) is np.ndarray and not (kind == "operand" and key == -1):
                 source = operands[key] if kind == "operand" else r

@@ -8,26 +8,27 @@ import numpy as np
 
 from ..verbs import constant, query
 
-for _comparison in "less less_equal greater greater_equal equal not_equal".split():
-    _names = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge"}
-    _symbol = _names.get(_comparison, _comparison.replace("equal", "eq").replace("not_eq", "ne"))
-    constant(getattr(np, _comparison), symbol=getattr(operator, _symbol))
-
-for _bitwise, _symbol in (
-    ("bitwise_and", "and_"),
-    ("bitwise_or", "or_"),
-    ("bitwise_xor", "xor"),
-    ("left_shift", "lshift"),
-    ("right_shift", "rshift"),
-    ("invert", "invert"),
+for _ufunc, _symbol in (
+    (np.less, operator.lt),
+    (np.less_equal, operator.le),
+    (np.greater, operator.gt),
+    (np.greater_equal, operator.ge),
+    (np.equal, operator.eq),
+    (np.not_equal, operator.ne),
+    (np.bitwise_and, operator.and_),
+    (np.bitwise_or, operator.or_),
+    (np.bitwise_xor, operator.xor),
+    (np.left_shift, operator.lshift),
+    (np.right_shift, operator.rshift),
+    (np.invert, operator.invert),
 ):
-    constant(getattr(np, _bitwise), symbol=getattr(operator, _symbol))
+    constant(_ufunc, symbol=_symbol)
 
 constant(np.floor_divide, symbol=(operator.floordiv, np.floor_divide))
 
-for _ufunc in """floor ceil trunc rint sign signbit heaviside spacing isnan isfinite isinf
+for _name in """floor ceil trunc rint sign signbit heaviside spacing isnan isfinite isinf nextafter
         logical_and logical_or logical_xor logical_not""".split():
-    constant(getattr(np, _ufunc))
+    constant(getattr(np, _name))
 
 constant(np.round, accepts=("decimals",))
 constant(np.argmax, accepts=("axis", "keepdims"))
@@ -42,13 +43,14 @@ constant(np.count_nonzero, accepts=("axis", "keepdims"))
 constant(np.any, accepts=("axis", "keepdims", "where"))
 constant(np.all, accepts=("axis", "keepdims", "where"))
 constant(np.digitize, operands=2, accepts=("right",))
-constant(np.nextafter, operands=2)
-for _test in (np.isclose, np.allclose):
-    constant(_test, operands=2, accepts=("rtol", "atol", "equal_nan"))
-for _test in (np.array_equal, np.array_equiv):
-    constant(_test, operands=2, accepts=("equal_nan",))
-for _test in (np.isreal, np.iscomplex, np.isposinf, np.isneginf):
-    constant(_test)
+constant(np.isclose, operands=2, accepts=("rtol", "atol", "equal_nan"))
+constant(np.allclose, operands=2, accepts=("rtol", "atol", "equal_nan"))
+constant(np.array_equal, operands=2, accepts=("equal_nan",))
+constant(np.array_equiv, operands=2)
+constant(np.isreal)
+constant(np.iscomplex)
+constant(np.isposinf)
+constant(np.isneginf)
 
 
 def _stop_gradient(x: object) -> object:

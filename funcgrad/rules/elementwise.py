@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, call
+from ..core import FUNCTIONS, Primitive, call
 from ..verbs import composite, constant, elementwise
 
 LN2 = math.log(2.0)
@@ -77,13 +77,13 @@ def _power_dy(x: Any, y: Any) -> Any:
 
 
 #: ∂(x**y)/∂x = y·x**(y−1), which is 0 where y = 0 even at x = 0.
-power_dx = elementwise(
+power_dx: Primitive = elementwise(
     _power_dx,
     lambda g, x, y: g * (y * power_dx(x, y - 1.0)),
     lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
 )
 #: ∂(x**y)/∂y = x**y·log x, which is 0 at x = 0 where x**y stands still or falls to 0.
-power_dy = elementwise(
+power_dy: Primitive = elementwise(
     _power_dy,
     lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
     lambda g, x, y: g * (power_dy(x, y) * np.log(x)),
@@ -150,7 +150,7 @@ def _softmax_of_two(x: Any, y: Any) -> Any:
 
 
 #: e^x / (e^x + e^y), the weight of x in logaddexp.
-softmax_of_two = elementwise(
+softmax_of_two: Primitive = elementwise(
     _softmax_of_two,
     lambda g, x, y: g * (softmax_of_two(x, y) * softmax_of_two(y, x)),
     lambda g, x, y: -g * (softmax_of_two(x, y) * softmax_of_two(y, x)),
@@ -180,10 +180,10 @@ elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
 elementwise(np.arcsinh, lambda g, x: g / np.hypot(1.0, x))
 elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)))
 elementwise(np.arctanh, lambda g, x: g / ((1.0 - x) * (1.0 + x)))
-for _scale in (np.deg2rad, np.radians):
-    elementwise(_scale, lambda g: g * (math.pi / 180.0))
-for _scale in (np.rad2deg, np.degrees):
-    elementwise(_scale, lambda g: g * (180.0 / math.pi))
+elementwise(np.deg2rad, lambda g: g * (math.pi / 180.0))
+elementwise(np.radians, lambda g: g * (math.pi / 180.0))
+elementwise(np.rad2deg, lambda g: g * (180.0 / math.pi))
+elementwise(np.degrees, lambda g: g * (180.0 / math.pi))
 
 
 def _unit(x: Any, ans: Any) -> Any:
@@ -220,7 +220,7 @@ def _sinc_derivative(x: Any, order: int) -> Any:
 
 #: The derivative of sin(x)/x of any order: its power series near 0, and beyond it the recurrence
 #: that x·sinc⁽ᵏ⁾ + k·sinc⁽ᵏ⁻¹⁾ = sin⁽ᵏ⁾ gives.
-sinc_derivative = elementwise(
+sinc_derivative: Primitive = elementwise(
     _sinc_derivative, lambda g, x, order: g * sinc_derivative(x, order=order + 1)
 )
 elementwise(np.sinc, lambda g, x: g * (math.pi * sinc_derivative(math.pi * x, order=1)))

@@ -13,8 +13,9 @@ import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..core import FUNCTIONS, Tracer
+from ..core import FUNCTIONS, Primitive, Tracer
 from ..verbs import Like, composite, linear, rule
 
 
@@ -78,7 +79,7 @@ def _scatter_traced(g: Any, *slots: Any, at: Any, shape: tuple[int, ...], dtype:
 
 
 #: One such array, where the index itself is traced.
-scatter_traced = rule(
+scatter_traced: Primitive = rule(
     _scatter_traced,
     [lambda g, ys, at: g[_fill(at, ys)]],
     [
@@ -171,26 +172,27 @@ def getitem(x: Any, at: Any) -> Any:
 FUNCTIONS[operator.getitem] = getitem
 
 
-def _axis_index(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
-    return (*[slice(None)] * (axis % ndim), at)
+def along(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
+    """The index that is ``at`` along one axis and takes all of the others."""
+    return (slice(None),) * normalize_axis_index(axis, ndim) + (at,)
 
 
 @composite(np.take, operands=2)
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
     if axis is None:
         a, axis = np.ravel(a), 0
-    size = a.shape[axis]
+    at_axis = normalize_axis_index(axis, a.ndim)
+    size = a.shape[at_axis]
     if mode != "raise":
         indices = np.clip(indices, 0, size - 1) if mode == "clip" else np.mod(indices, size)
-    return a[_axis_index(axis, a.ndim, indices)]
+    return a[along(at_axis, a.ndim, indices)]
 
 
 @composite(np.take_along_axis, operands=2)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         return np.ravel(arr)[np.ravel(indices)]
-    grid = np.ix_(*[np.arange(n) for n in indices.shape])
-    at = list(grid)
+    at: list[Any] = list(np.ix_(*[np.arange(n) for n in indices.shape]))
     at[axis] = indices
     # A dimension of size 1 is broadcast against the other's.
     at = [
@@ -248,11 +250,15 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return np.diag(np.ravel(v), k)
 
 
+def _triangle(m: Any, k: int) -> Any:
+    return np.tri(m.shape[-2], m.shape[-1], k, dtype=bool)
+
+
 @composite(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
-    return np.where(np.tri(*m.shape[-2:], k=k, dtype=bool), m, 0)
+    return np.where(_triangle(m, k), m, 0)
 
 
 @composite(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
-    return np.where(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), 0, m)
+    return np.where(_triangle(m, k - 1), 0, m)

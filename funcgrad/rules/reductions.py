@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core import FUNCTIONS, call
+from ..core import FUNCTIONS, Primitive, call
 from ..verbs import composite, expand, linear, reduction, rule
 
 
@@ -32,7 +33,7 @@ linear(
 def _count(x: Any, axis: Any, where: Any) -> Any:
     """How many elements go into each result, as an array that still has the reduced axes."""
     if where is True:
-        axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
+        axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
         return float(np.prod([x.shape[i] for i in axes]))
     where = np.broadcast_to(where, x.shape)
     return np.sum(where, axis=axis, keepdims=True).astype(x.dtype)
@@ -87,8 +88,7 @@ _extremum(np.min)
 
 def _as_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     """``x`` with the axes to reduce flattened into the last, and where they came from."""
-    axes = range(x.ndim) if axis is None else np.atleast_1d(axis)
-    axes = tuple(int(i) % x.ndim for i in axes)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     moved = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
     size = int(np.prod([x.shape[i] for i in axes]))
     return np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], size)), axes
@@ -176,7 +176,7 @@ def _recurrence_back(g: Any, a: Any) -> Any:
 
 
 #: yᵢ = aᵢ·yᵢ₋₁ + bᵢ along the first axis, from y₋₁ = 0.
-recurrence = rule(
+recurrence: Primitive = rule(
     _recurrence,
     [
         lambda g, ans, x: _recurrence_back(g, x) * _shifted(ans, 0.0, 1),

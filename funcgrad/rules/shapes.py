@@ -10,6 +10,7 @@ import numpy as np
 from ..core import FUNCTIONS, Tracer
 from ..errors import UnsupportedError
 from ..verbs import Like, composite, constant, linear, unbroadcast
+from .indexing import along
 
 # Reshaping.
 
@@ -103,7 +104,7 @@ def _join(*arrays: Any, axis: int, ends: tuple[int, ...]) -> Any:
 
 def _part(g: Any, i: int, axis: int, ends: tuple[int, ...]) -> Any:
     part = slice(ends[i - 1] if i else 0, ends[i])
-    return g[(*[slice(None)] * (axis % g.ndim), part)]
+    return g[along(axis, g.ndim, part)]
 
 
 #: Concatenation; ``ends`` are the positions along ``axis`` where the operands end.
@@ -124,7 +125,7 @@ def _pile(*arrays: Any, axis: int) -> Any:
 
 
 #: ``np.stack`` of its operands.
-pile = linear(_pile, lambda g, i, axis: g[(*[slice(None)] * (axis % g.ndim), i)], variadic=True)
+pile = linear(_pile, lambda g, i, axis: g[along(axis, g.ndim, i)], variadic=True)
 
 
 @composite(np.stack)
@@ -177,8 +178,8 @@ def _split(ary: Any, indices_or_sections: Any, axis: int, even: bool) -> list[An
         ends = list(itertools.accumulate(sizes))
     else:
         ends = [*indices_or_sections, size]
-    lead = (slice(None),) * (axis % ary.ndim)
-    return [ary[(*lead, slice(a, b))] for a, b in zip([0, *ends[:-1]], ends)]
+    parts = zip([0, *ends[:-1]], ends)
+    return [ary[along(axis, ary.ndim, slice(start, end))] for start, end in parts]
 
 
 @composite(np.split, operands=2)
@@ -208,9 +209,9 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 @composite(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    lead = (slice(None),) * (axis % a.ndim)
+    later, earlier = (along(axis, a.ndim, part) for part in (slice(1, None), slice(None, -1)))
     for _ in range(n):
-        a = a[(*lead, slice(1, None))] - a[(*lead, slice(None, -1))]
+        a = a[later] - a[earlier]
     return a
 
 
