@@ -1,6 +1,6 @@
 """Functional, transform-based automatic differentiation for plain NumPy programs."""
 
-from . import rules, tree
+from . import methods, rules, tree
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
@@ -24,6 +24,7 @@ __all__ = [
     "is_traced",
     "jacrev",
     "jvp",
+    "methods",
     "rules",
     "stop_gradient",
     "tree",

@@ -1,12 +1,12 @@
 """Tracers and primitives: how a plain NumPy program becomes something a transform can see.
 
 A transform (``grad``, ``make_graph`` …) opens a ``Trace``, replaces the arguments of the user's
-function by ``Tracer`` objects that belong to it, and runs the function. Every NumPy call on a tracer
-arrives here, through the operators, ``__array_ufunc__``, ``__array_function__`` or a method, and
-becomes one ``bind(primitive, operands, keywords)``. Transforms nest: each opens its trace with a
-*birth* number of its own, and ``bind`` hands the operation to the youngest trace among the operands.
-To that trace the tracers of older ones are constants, and what it computes on them goes through
-``bind`` again. That is the whole of nesting: in ::
+function by ``Tracer`` objects that belong to it, and runs the function. Every NumPy call on a
+tracer arrives here, through the operators, ``__array_ufunc__``, ``__array_function__`` or a method,
+and becomes one ``bind(primitive, operands, keywords)``. Transforms nest: each opens its trace with
+a *birth* number of its own, and ``bind`` hands the operation to the youngest trace among the
+operands. To that trace the tracers of older ones are constants, and what it computes on them goes
+through ``bind`` again. That is the whole of nesting: in ::
 
     grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0)
 
@@ -206,36 +206,6 @@ def _unary(symbol: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self: self.owner.process(OPERATORS[symbol], (self,), {})
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An array method that is the NumPy function of the same name."""
-
-    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
-        return call(function, (self, *args), kwargs)
-
-    method.__name__ = function.__name__
-    return method
-
-
-def _shape_method(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``t.reshape`` and ``t.transpose``, which take their numbers one by one or as a tuple."""
-
-    def method(self: Tracer, *numbers: Any, **kwargs: Any) -> Any:
-        args = numbers if len(numbers) < 2 else (numbers,)
-        return call(function, (self, *args), kwargs)
-
-    return method
-
-
-def _in_place(name: str, instead: str) -> Callable[..., Any]:
-    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"a traced value cannot be changed in place by {name} ({self.owner.label}). "
-            f"Write {instead}."
-        )
-
-    return method
-
-
 def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run what stands for a NumPy function on tracers, or refuse it by name."""
     handler = FUNCTIONS.get(function)
@@ -299,7 +269,7 @@ class Tracer:
         return self.owner.lose(
             self,
             "np.array, np.asarray or another conversion to a plain array",
-            "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), and np.broadcast_to(t, shape) "
+            "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.broadcast_to(t, shape) "
             "for np.full(shape, t)",
         )
 
@@ -319,16 +289,6 @@ class Tracer:
     @property
     def dtype(self) -> np.dtype[Any]:
         return np.result_type(self.value) if type(self.value) is float else self.value.dtype
-
-    ndim = property(lambda self: len(self.shape))
-    size = property(lambda self: int(np.prod(self.shape)))
-    itemsize = property(lambda self: self.dtype.itemsize)
-    nbytes = property(lambda self: self.size * self.dtype.itemsize)
-    T = property(lambda self: call(np.transpose, (self,), {}))
-    mT = property(lambda self: call(np.matrix_transpose, (self,), {}))
-    real = property(lambda self: call(np.real, (self,), {}))
-    imag = property(lambda self: call(np.imag, (self,), {}))
-    flat = property(lambda self: call(np.ravel, (self,), {}))
 
     def __len__(self) -> int:
         if not self.shape:
@@ -386,18 +346,11 @@ class Tracer:
     def __complex__(self) -> complex:
         return self.owner.lose(self, "complex(t)", "t + 0j")
 
-    def item(self, *args: Any) -> Any:
-        return self.owner.lose(self, "t.item()", "t[i], or t alone where it has one element")
-
-    def tolist(self) -> Any:
-        return self.owner.lose(self, "t.tolist()", "list(t)")
-
-    __setitem__ = _in_place("z[i] = v", "np.where(mask, v, z), np.concatenate or np.stack")
-    sort = _in_place("t.sort()", "t = np.sort(t)")
-    partition = _in_place("t.partition()", "t = np.partition(t, kth)")
-    fill = _in_place("t.fill(v)", "t = np.full(t.shape, v)")
-    put = _in_place("t.put(i, v)", "np.where(mask, v, t)")
-    resize = _in_place("t.resize(shape)", "t = np.resize(t, shape)")
+    def __setitem__(self, at: Any, v: Any) -> NoReturn:
+        raise TypeError(
+            f"a traced value cannot be changed in place by z[i] = v ({self.owner.label}). "
+            f"Write np.where(mask, v, z), np.concatenate or np.stack."
+        )
 
     # Operators.
 
@@ -436,14 +389,3 @@ class Tracer:
 
     def __getitem__(self, at: Any) -> Any:
         return call(operator.getitem, (self, at), {})
-
-
-_METHODS = """all any argmax argmin argpartition argsort astype choose clip compress conj conjugate
-copy cumprod cumsum diagonal dot flatten max mean min nonzero prod ptp ravel repeat round searchsorted
-squeeze std sum swapaxes take trace var"""
-for _name in _METHODS.split():
-    if hasattr(np, _name):
-        setattr(Tracer, _name, _method(getattr(np, _name)))
-Tracer.reshape = _shape_method(np.reshape)  # type: ignore[attr-defined]
-Tracer.transpose = _shape_method(np.transpose)  # type: ignore[attr-defined]
-Tracer.flatten = _method(np.ravel)  # type: ignore[attr-defined]

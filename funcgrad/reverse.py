@@ -79,7 +79,7 @@ def value_and_grad(
 def vjp(
     f: Callable[..., Any], *primals: Any, has_aux: bool = False
 ) -> tuple[Any, Callable[[Any], tuple[Any, ...]]] | tuple[Any, Callable[..., Any], Any]:
-    """``f(*primals)`` and its pullback, which maps a cotangent of the result to those of ``primals``.
+    """``f(*primals)`` and its pullback, from a cotangent of the result to those of ``primals``.
 
     The pullback takes a pytree like the result and returns a tuple with one pytree an argument; it
     may be called any number of times. With ``has_aux`` the return is ``(out, pullback, aux)``.
@@ -279,7 +279,7 @@ def _problem(leaf: Any, allow_int: bool) -> str | None:
     if not isinstance(leaf, np.ndarray | np.generic | Tracer):
         return (
             f"is {leaf!r:.60} of type {type(leaf).__name__}, which has no gradient. "
-            f"Differentiate with respect to floats and arrays, and pass the rest as other arguments."
+            f"Differentiate with respect to floats and arrays; pass the rest as other arguments."
         )
     if leaf.dtype.kind == "f":
         return None

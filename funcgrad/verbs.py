@@ -1,8 +1,8 @@
 """The verbs that declare primitives, each stating a derivative once for every mode.
 
 A rule is a small function whose *parameters are its residual list*: what it names is kept for the
-backward pass, and nothing else is. The first parameter is the cotangent ``g`` (or, in a ``jvp``, the
-tangent ``t``); the others are among ::
+backward pass, and nothing else is. The first parameter is the cotangent ``g`` (or, in a ``jvp``,
+the tangent ``t``); the others are among ::
 
     ans                 the result
     x, y, z             the operands, in order; xs all of them, ys all but the first, as a tuple

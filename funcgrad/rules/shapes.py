@@ -1,4 +1,4 @@
-"""Functions that move elements without changing them: reshaping, broadcasting, joining, splitting."""
+"""Functions that move elements without changing them: reshape, broadcast, join, split, pad."""
 
 from __future__ import annotations
 

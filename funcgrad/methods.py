@@ -1,0 +1,85 @@
+"""The methods and attributes that a tracer shares with an array: each is a NumPy function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .core import Tracer, call
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        return call(function, (self, *args), kwargs)
+
+    method.__name__ = function.__name__
+    return method
+
+
+def _shape_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that takes its numbers one by one or as a tuple."""
+
+    def method(self: Tracer, *numbers: Any, **kwargs: Any) -> Any:
+        args = numbers if len(numbers) < 2 else (numbers,)
+        return call(function, (self, *args), kwargs)
+
+    return method
+
+
+def _in_place(written: str, instead: str) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            f"a traced value cannot be changed in place by {written} ({self.owner.label}). "
+            f"Write {instead}."
+        )
+
+    return method
+
+
+def _lossy(written: str, instead: str) -> Callable[..., Any]:
+    return lambda self, *args: self.owner.lose(self, written, instead)
+
+
+def _ufunc_method(ufunc: np.ufunc) -> Callable[..., Any]:
+    return lambda self: ufunc(self)
+
+
+_FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip compress copy cumprod
+cumsum diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum
+swapaxes take trace var"""
+
+_ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
+    "ndim": lambda t: len(t.shape),
+    "size": lambda t: int(np.prod(t.shape)),
+    "itemsize": lambda t: t.dtype.itemsize,
+    "nbytes": lambda t: int(np.prod(t.shape)) * t.dtype.itemsize,
+    "T": lambda t: call(np.transpose, (t,), {}),
+    "mT": lambda t: call(np.matrix_transpose, (t,), {}),
+    "real": lambda t: call(np.real, (t,), {}),
+    "imag": lambda t: call(np.imag, (t,), {}),
+    "flat": lambda t: call(np.ravel, (t,), {}),
+}
+
+_METHODS: dict[str, Callable[..., Any]] = {
+    **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
+    "flatten": _method(np.ravel),
+    "reshape": _shape_method(np.reshape),
+    "transpose": _shape_method(np.transpose),
+    "conj": _ufunc_method(np.conjugate),
+    "conjugate": _ufunc_method(np.conjugate),
+    "item": _lossy("t.item()", "t[i], or t alone where it has one element"),
+    "tolist": _lossy("t.tolist()", "list(t)"),
+    "tobytes": _lossy("t.tobytes()", "t"),
+    "sort": _in_place("t.sort()", "t = np.sort(t)"),
+    "partition": _in_place("t.partition(kth)", "t = np.partition(t, kth)"),
+    "fill": _in_place("t.fill(v)", "t = np.full(t.shape, v)"),
+    "put": _in_place("t.put(i, v)", "np.where(mask, v, t)"),
+    "resize": _in_place("t.resize(shape)", "t = np.resize(t, shape)"),
+}
+
+for _name, _attribute in _ATTRIBUTES.items():
+    setattr(Tracer, _name, property(_attribute))
+for _name, _function in _METHODS.items():
+    setattr(Tracer, _name, _function)
