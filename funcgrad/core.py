@@ -6,16 +6,16 @@ tracer arrives here, through the operators, ``__array_ufunc__``, ``__array_funct
 and becomes one ``bind(primitive, operands, keywords)``. Transforms nest: each opens its trace with
 a *birth* number of its own, and ``bind`` hands the operation to the youngest trace among the
 operands. To that trace the tracers of older ones are constants, and what it computes on them goes
-through ``bind`` again. That is the whole of nesting: in ::
+through ``bind`` again. That is all there is to nesting: in ::
 
     grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0)
 
-the inner ``x + y`` is recorded by the trace of ``y``, in which ``x`` is a constant; the inner result
-is 1 and the outer one 1, not 2. Births come from one counter and nothing is global besides, so
-threads cannot disturb each other and an exception leaves nothing to undo.
+the inner ``x + y`` is recorded by the trace of ``y``, in which ``x`` is a constant; the inner
+result is 1 and the outer one 1, not 2. Births come from one counter and nothing is global besides,
+so threads cannot disturb each other and an exception leaves nothing to undo.
 
-Complex numbers follow JAX's convention: a cotangent is transposed, never conjugated, so the gradient
-of a real f at z = x + iy is ∂f/∂x − i ∂f/∂y.
+Complex numbers follow JAX's convention: a cotangent is transposed, never conjugated, so the
+gradient of a real f at z = x + iy is ∂f/∂x − i ∂f/∂y.
 """
 
 from __future__ import annotations
@@ -81,15 +81,7 @@ class Trace:
     def close(self) -> None:
         """Refuse every later use of this trace's tracers."""
         # The instance attribute hides the method, so that a live trace pays for no check.
-        self.process = self._leaked  # type: ignore[method-assign]
-
-    def _leaked(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> NoReturn:
-        tracer = next(t for t in operands if type(t) is Tracer and t.owner is self)
-        raise LeakedTracerError(
-            f"{primitive.name} got a traced value of shape {tracer.shape} and dtype {tracer.dtype} "
-            f"that belongs to {self.label}, which has ended. Return the value from the function "
-            f"(has_aux=True carries extra results), or keep value(t), the plain number."
-        )
+        self.process = _leaked  # type: ignore[method-assign]
 
     def lose(self, tracer: Tracer, what: str, instead: str) -> Any:
         """Answer a request for a plain number in place of ``tracer``: refused by default."""
@@ -98,6 +90,15 @@ class Trace:
             f"into a plain number and lose its derivative ({self.label}). Write {instead}, "
             f"or funcgrad.value(t) where the plain number is meant."
         )
+
+
+def _leaked(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> NoReturn:
+    leak = next(t for t in operands if type(t) is Tracer and t.owner.process is _leaked)
+    raise LeakedTracerError(
+        f"{primitive.name} got a traced value of shape {leak.shape} and dtype {leak.dtype} that "
+        f"belongs to {leak.owner.label}, which has ended. Return the value from the function "
+        f"(has_aux=True carries extra results), or keep value(t), the plain number."
+    )
 
 
 def bind(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
