@@ -26,12 +26,12 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .core import FUNCTIONS, OPERATORS, UFUNCS, Primitive, _function_name, _holds_tracer, strip
-from .errors import UnsupportedError
+from .errors import DerivativeLostError, UnsupportedError
 
 Rule = Callable[..., Any]
 
@@ -125,6 +125,8 @@ def _parameters(function: Any, names: str | None) -> dict[str, Any]:
 
     Older releases hide the signatures of functions written in C, for which ``names`` gives them.
     """
+    if names is None and isinstance(function, np.ufunc):
+        names = " ".join(f"x{i}" for i in range(function.nin))
     if names is None:
         parameters = inspect.signature(function).parameters.values()
         return {p.name: p.default for p in parameters}
@@ -164,6 +166,11 @@ def _adapter(
                     f"{_function_name(function)}: its keyword {name!r} has no derivative rule"
                     f"{_known(keywords)}. Leave it away, or take value(t) of the arguments where "
                     f"no gradient is wanted."
+                )
+            elif name == "dtype" and np.dtype(given).kind not in "fc":
+                raise UnsupportedError(
+                    f"{_function_name(function)}: dtype={np.dtype(given)} would round a traced "
+                    f"value to integers. Write .astype({np.dtype(given)}) on the result."
                 )
             elif _holds_tracer(given):
                 raise UnsupportedError(
@@ -320,6 +327,18 @@ def composite(function: Any, operands: int = 1, names: str | None = None) -> Cal
         return body
 
     return declare
+
+
+def refuse(function: Any, instead: str) -> None:
+    """Declare that a NumPy function would write traced values into a plain array."""
+
+    def refused(*args: Any, **kwargs: Any) -> NoReturn:
+        raise DerivativeLostError(
+            f"{_function_name(function)} would write a traced value into a plain array and lose "
+            f"its derivative. Write {instead}, or funcgrad.value(t) where the plain number is meant."
+        )
+
+    FUNCTIONS[function] = refused
 
 
 def query(function: Any) -> None:

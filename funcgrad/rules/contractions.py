@@ -51,11 +51,11 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
 
 if hasattr(np, "matvec"):  # from NumPy 2.2 on
 
-    @composite(np.matvec, operands=2, names="x1 x2")
+    @composite(np.matvec, operands=2)
     def matvec(x1: Any, x2: Any) -> Any:
         return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
 
-    @composite(np.vecmat, operands=2, names="x1 x2")
+    @composite(np.vecmat, operands=2)
     def vecmat(x1: Any, x2: Any) -> Any:
         return np.matmul(np.expand_dims(np.conj(x1), -2), x2)[..., 0, :]
 

@@ -278,7 +278,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any
     return a
 
 
-@composite(np.float_power, operands=2, names="x y")
+@composite(np.float_power, operands=2)
 def float_power(x: Any, y: Any) -> Any:
     dtype = np.result_type(x, y, np.float64)
     return np.power(np.astype(x, dtype), np.astype(y, dtype))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import FUNCTIONS, Tracer
 from ..errors import UnsupportedError
-from ..verbs import Like, composite, constant, linear, unbroadcast
+from ..verbs import Like, composite, constant, linear, refuse, unbroadcast
 from .indexing import along
 
 # Reshaping.
@@ -319,3 +319,8 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> 
     like = Like(a)
     fill = np.astype(fill_value, like.dtype if dtype is None else dtype)
     return np.broadcast_to(fill, like.shape if shape is None else shape)
+
+
+refuse(np.copyto, "np.broadcast_to(t, shape) for np.full_like(a, t), np.where for np.copyto")
+for _writer in (np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal):
+    refuse(_writer, "np.where(mask, t, z)")
