@@ -389,4 +389,6 @@ class Tracer:
         return call(np.round, (self, digits), {})
 
     def __getitem__(self, at: Any) -> Any:
+        if type(at) is int or type(at) is slice:
+            return self.owner.process(OPERATORS[operator.getitem], (self,), {"at": at})
         return call(operator.getitem, (self, at), {})

@@ -24,7 +24,7 @@ from .core import Primitive, Trace, Tracer, raw
 from .errors import MutationError
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
-from .verbs import Like, Pull, gather, unbroadcast
+from .verbs import Like, Pull, unbroadcast
 
 # Constants up to this size are copied when a rule keeps them, larger ones are fingerprinted.
 SNAPSHOT_BYTES = 4096
@@ -84,15 +84,14 @@ class Tape(Trace):
             else:
                 residual = None
             x = values[i]
-            if type(x) is kind and (
-                kind in _SCALARS
-                or (x.dtype == ans.dtype and (not pull.elementwise or x.shape == ans.shape))
-            ):
+            if type(x) is kind and kind in _SCALARS:
+                like = None
+            elif type(x) is float or kind is float:
+                like = Like(x)
+            elif x.dtype == ans.dtype and (not pull.elementwise or x.shape == ans.shape):
                 like = None
             else:
                 like = Like(x)
-                if not pull.elementwise:
-                    like.shape = None  # type: ignore[assignment]
             self.edges.extend((node, t.node, pull, residual, like))
         return Tracer(self, ans, node)
 
@@ -109,21 +108,28 @@ class Tape(Trace):
     ) -> tuple[Any, ...]:
         """The residual tuple of a rule that takes more than one."""
         residuals: list[Any] = []
-        for (kind, key, _), r in zip(pull.sources, gather(pull, i, values, keywords)):
-            if type(r) is np.ndarray and not (kind == "operand" and key == -1):
-                source = operands[key] if kind == "operand" else r
-                residuals.append(self.keep(r, source, primitive))
-            elif kind == "operand" and type(r) in _PYTHON_SCALARS:
-                residuals.append(_strong(r, values[-1]))
-            elif kind == "tuple":
-                residuals.append(
-                    tuple(
-                        self.keep(x, t, primitive) if type(x) is np.ndarray else x
-                        for x, t in zip(r, operands[key.start :])
-                    )
-                )
+        for kind, key, default in pull.sources:
+            if kind == "operand":
+                r = values[key]
+                if type(r) is np.ndarray:
+                    if key >= 0:
+                        r = self.keep(r, operands[key], primitive)
+                elif type(r) in _PYTHON_SCALARS:
+                    r = _strong(r, values[-1])
+            elif kind == "keyword":
+                r = keywords.get(key, default)
+                if type(r) is np.ndarray:
+                    r = self.keep(r, r, primitive)
+            elif kind == "like":
+                r = Like(values[key])
+            elif kind == "i":
+                r = i
             else:
-                residuals.append(r)
+                r = tuple(
+                    self.keep(x, t, primitive) if type(x) is np.ndarray else x
+                    for x, t in zip(values[key], operands[key.start :])
+                )
+            residuals.append(r)
         return tuple(residuals)
 
     def keep(self, x: np.ndarray, source: Any, primitive: Primitive) -> np.ndarray:
@@ -191,7 +197,7 @@ class Tape(Trace):
             if guarded and pull.elementwise:
                 c = annihilate(g, c)
             if like is not None:
-                c = match(c, like)
+                c = match(c, like, pull.elementwise)
             before = cotangents[parent]
             if before is None:
                 cotangents[parent] = c
@@ -248,11 +254,11 @@ def _finite(c: Any) -> bool:
     return c is None or bool(np.isfinite(c).all())
 
 
-def match(c: Any, like: Like) -> Any:
+def match(c: Any, like: Like, elementwise: bool) -> Any:
     """Bring a cotangent back to the shape (summing what was broadcast) and dtype of its primal."""
     if type(c) is Sparse:
         return c.cast(like.dtype)
-    if like.shape is not None:
+    if elementwise:
         c = unbroadcast(c, like.shape)
     if c.dtype != like.dtype:
         if c.dtype.kind == "c" and like.dtype.kind != "c":

@@ -195,10 +195,15 @@ def _declare(
     accepts: Sequence[str] = (),
     operands: int | None = None,
     names: str | None = None,
+    dispatches: bool = False,
 ) -> Primitive:
-    """Make the primitive of ``function`` and let NumPy calls and operators reach it."""
+    """Make the primitive of ``function`` and let NumPy calls and operators reach it.
+
+    ``dispatches``: the function, not being NumPy's, yet reaches this primitive again on tracers.
+    """
     is_numpys = isinstance(function, np.ufunc) or function.__module__.startswith("numpy")
-    primitive = Primitive(_primitive_name(function), function, pulls, pushes, is_numpys)
+    dispatches = dispatches or is_numpys
+    primitive = Primitive(_primitive_name(function), function, pulls, pushes, dispatches)
     if PRIMITIVES.setdefault(primitive.name, primitive) is not primitive:
         raise ValueError(f"a primitive named {primitive.name!r} is declared already")
     if isinstance(function, np.ufunc):
@@ -214,6 +219,7 @@ def _declare(
         # Operators compute on raw operands as Python does: on NumPy scalars that is ten times as
         # fast, and a Python float stays weak where a ufunc would make it a strong float64.
         operator, impl = symbol if isinstance(symbol, tuple) else (symbol, symbol)
+        impl = function if dispatches and not is_numpys else impl
         OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes, True)
     return primitive
 
@@ -307,12 +313,14 @@ def rule(
     vjp: Rule | Sequence[Rule | None],
     jvp: Rule | Sequence[Rule | None],
     *,
+    symbol: Any = None,
     accepts: Sequence[str] = (),
+    dispatches: bool = False,
 ) -> Primitive:
     """Declare an operation by its two derivatives, one rule an operand each."""
     pulls = [r and Pull(r) for r in ([vjp] if callable(vjp) else vjp)]
     pushes = [r and Pull(r) for r in ([jvp] if callable(jvp) else jvp)]
-    return _declare(function, pulls, pushes, accepts=accepts)
+    return _declare(function, pulls, pushes, symbol=symbol, accepts=accepts, dispatches=dispatches)
 
 
 def composite(function: Any, operands: int = 1, names: str | None = None) -> Callable[[Rule], Rule]:
@@ -335,7 +343,7 @@ def refuse(function: Any, instead: str) -> None:
     def refused(*args: Any, **kwargs: Any) -> NoReturn:
         raise DerivativeLostError(
             f"{_function_name(function)} would write a traced value into a plain array and lose "
-            f"its derivative. Write {instead}, or funcgrad.value(t) where the plain number is meant."
+            f"its derivative. Write {instead}, or funcgrad.value(t) for the plain number."
         )
 
     FUNCTIONS[function] = refused

@@ -215,6 +215,7 @@ GENERAL = [
     General("scatter", lambda x: np.diag(x, -1), (V,)),
     General("scatter", lambda x: np.diagflat(x), (B,)),
     General("select", lambda x: np.tril(x) + np.triu(x, 1), (C,)),
+    General("index_traced", lambda x: own("index_traced")(x, np.array([1, 1]), at=Slot(0)), (A,)),
     General("scatter_traced", lambda x: scatter_at(x, np.array([1, 1, 0, 2])), (V,)),
     # Contractions
     General("matmul", lambda x, y: x @ y, (A, B)),

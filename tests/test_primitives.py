@@ -26,7 +26,8 @@ class Names(Trace):
     def process(self, primitive, operands, keywords):
         self.seen.add(primitive.name)
         values = [t.value if type(t) is Tracer and t.owner is self else t for t in operands]
-        return Tracer(self, primitive.apply(*values, **keywords), None)
+        ans = primitive.apply(*values, **keywords)
+        return ans if primitive.pulls is None else Tracer(self, ans, None)
 
 
 def reached(call, args):

@@ -37,10 +37,6 @@ def _fill(at: Any, traced: tuple[Any, ...]) -> Any:
     return traced[at.i] if type(at) is Slot else at
 
 
-def _index(x: Any, *slots: Any, at: Any) -> Any:
-    return x[_fill(at, slots)]
-
-
 def _is_repeating(at: Any) -> bool:
     """Whether the index may name one place twice: it holds an array of integers."""
     parts = at if type(at) is tuple else (at,)
@@ -55,9 +51,25 @@ def add_at(buffer: np.ndarray, at: Any, g: Any) -> None:
         buffer[at] += g
 
 
+def _index(x: Any, *, at: Any) -> Any:
+    return x[at]
+
+
+def _index_traced(x: Any, *slots: Any, at: Any) -> Any:
+    return x[_fill(at, slots)]
+
+
 #: ``x[at]``.
 index = rule(
     _index,
+    lambda g, x_like, at: Sparse(x_like, at, g),
+    lambda t, at: t[at],
+    symbol=operator.getitem,
+    dispatches=True,
+)
+#: ``x[at]`` with traced arrays in the index.
+index_traced = rule(
+    _index_traced,
     [lambda g, x_like, ys, at: Sparse(x_like, _fill(at, ys), g)],
     [lambda t, ys, at: t[_fill(at, ys)]],
 )
@@ -91,25 +103,22 @@ scatter_traced: Primitive = rule(
 class Sparse:
     """A cotangent of an indexed array: contributions, each with its index."""
 
-    __slots__ = ("buffer", "like", "terms")
+    __slots__ = ("buffer", "like", "terms", "traced")
 
     def __init__(self, like: Like, at: Any, g: Any) -> None:
         self.like = like
         self.buffer: Any = None
         self.terms: list[tuple[Any, Any]] = [(at, g)]
-
-    @property
-    def traced(self) -> bool:
-        return any(type(g) is Tracer or _slots(at)[1] for at, g in self.terms)
+        self.traced = type(g) is Tracer or _holds_slot(at)
 
     def absorb(self, other: Sparse) -> Sparse:
         """This and ``other`` together; plain contributions go into the buffer at once."""
         if self.traced or other.traced:
             self.terms += other.terms
+            self.traced = True
             return self
         if self.buffer is None:
-            self.buffer = np.zeros(self.like.shape, self.like.dtype)
-            self.add_to(self.buffer)
+            self.buffer = self.add_to(np.zeros(self.like.shape, self.like.dtype))
             self.terms = []
         other.add_to(self.buffer)
         return self
@@ -142,15 +151,19 @@ class Sparse:
         return self
 
 
+def _holds_slot(at: Any) -> bool:
+    return type(at) is Tracer or (type(at) is tuple and any(type(a) is Tracer for a in at))
+
+
 def _slots(at: Any) -> tuple[Any, list[Tracer]]:
     """The template of an index and the traced arrays that its slots stand for."""
+    if not _holds_slot(at):
+        return at, []
     if type(at) is Tracer:
         return Slot(0), [at]
-    if type(at) is not tuple or not any(type(a) is Tracer for a in at):
-        return at, []
-    traced = [a for a in at if type(a) is Tracer]
     numbers = itertools.count()
-    return tuple(Slot(next(numbers)) if type(a) is Tracer else a for a in at), traced
+    template = tuple(Slot(next(numbers)) if type(a) is Tracer else a for a in at)
+    return template, [a for a in at if type(a) is Tracer]
 
 
 def _frozen(at: Any) -> Any:
@@ -161,15 +174,13 @@ def _frozen(at: Any) -> Any:
     return at.copy() if isinstance(at, np.ndarray) else at
 
 
-def getitem(x: Any, at: Any) -> Any:
-    if type(at) is int or type(at) is slice:
-        return index(x, at=at)
+def _getitem(x: Any, at: Any) -> Any:
     at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
     at, traced = _slots(at)
-    return index(x, *traced, at=at)
+    return index_traced(x, *traced, at=at) if traced else index(x, at=at)
 
 
-FUNCTIONS[operator.getitem] = getitem
+FUNCTIONS[operator.getitem] = _getitem
 
 
 def along(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
