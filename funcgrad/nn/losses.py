@@ -1,0 +1,178 @@
+"""Losses, each the mean over a batch, and one_hot.
+
+Labels say which class each sample belongs to: as an integer array of the shape of the logits
+without their last axis, or as weights of the classes (one-hot or soft labels) of the shape of the
+logits themselves. One sample, without a batch axis, works as well. For integer labels the
+cross-entropy is one primitive: with p = softmax(logits) and n samples its gradient is
+(p − one_hot(labels)) / n, which neither overflows nor divides by a vanishing probability.
+
+>>> import numpy as np, funcgrad as fg
+>>> gradient = fg.grad(cross_entropy)(np.array([[0.0, 0.0], [1e4, -1e4]]), np.array([0, 1]))
+>>> gradient.tolist()
+[[-0.25, 0.25], [0.5, -0.5]]
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..verbs import constant, rule
+from .activations import _below_max, _softmax, _softmax_jacobian, log_softmax, softmax
+
+
+def _places(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The index, in an array of one row a label, of the entries that the labels name."""
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        wrong = labels[(labels < 0) | (labels >= classes)]
+        raise ValueError(
+            f"labels of {classes} classes lie between 0 and {classes - 1}, got {wrong[0]} "
+            f"({wrong.size} of {labels.size} labels are out of range)."
+        )
+    return np.arange(labels.size), labels.ravel()
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _one_hot(labels: np.ndarray, num_classes: int, dtype: Any) -> np.ndarray:
+    rows = np.zeros((labels.size, num_classes), dtype)
+    rows[_places(labels, num_classes)] = 1
+    return rows.reshape(*labels.shape, num_classes)
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> Any:
+    below = _rows(_below_max(logits, -1)[0])
+    picked = below[_places(labels, below.shape[-1])]
+    losses = np.log(np.add.reduce(np.exp(below), axis=-1)) - picked
+    return np.add.reduce(losses) / labels.size
+
+
+def _cross_entropy_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    rows = _rows(_softmax(logits))
+    rows[np.arange(labels.size), labels.ravel()] -= 1  # which the loss has checked
+    rows /= labels.size
+    return rows.reshape(logits.shape)
+
+
+def _nll_loss(log_probs: np.ndarray, labels: np.ndarray) -> Any:
+    return -np.mean(_rows(log_probs)[_places(labels, log_probs.shape[-1])])
+
+
+def _curvature(t: Any, x: Any, y: Any) -> Any:
+    return _softmax_jacobian(t, softmax(x)) / np.size(y)
+
+
+_one_hot_primitive = constant(_one_hot)
+#: (softmax(logits) − one_hot(labels)) / n.
+cross_entropy_slope = rule(_cross_entropy_slope, [_curvature, None], [_curvature, None])
+_cross_entropy_primitive = rule(
+    _cross_entropy,
+    [lambda g, x, y: g * cross_entropy_slope(x, y), None],
+    [lambda t, x, y: np.sum(t * cross_entropy_slope(x, y)), None],
+)
+_nll_loss_primitive = rule(
+    _nll_loss,
+    [lambda g, x_like, y: np.where(one_hot(y, x_like.shape[-1], bool), -g / np.size(y), 0.0), None],
+    [lambda t, y: nll_loss(t, y), None],
+)
+
+
+def one_hot(labels: Any, num_classes: int, dtype: DTypeLike = np.float32) -> Any:
+    """Rows of zeros with a 1 in the place that each integer label names: ``(*shape, num_classes)``.
+
+    float32, the default, is exact here and does not widen what it meets. Raises ``ValueError`` for
+    a label out of range and ``TypeError`` for labels that are not integers.
+
+    >>> one_hot([2, 0], 3).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    labels = _array(labels)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"one_hot takes integer labels, got dtype {labels.dtype} and shape {labels.shape}. "
+            f"Write labels.astype(int)."
+        )
+    return _one_hot_primitive(labels, num_classes=num_classes, dtype=dtype)
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    """The mean over the batch of −Σₖ labelsₖ log softmax(logits)ₖ.
+
+    ``logits`` are ``(classes,)`` or ``(batch, classes)``, unnormalised; ``labels`` are integers or
+    weights of the classes. Raises ``ValueError`` for labels that fit neither way.
+
+    >>> import numpy as np
+    >>> float(cross_entropy(np.zeros((2, 4)), [1, 3]).round(6))
+    1.386294
+    """
+    logits = _array(logits)
+    labels = _labels("cross_entropy", "logits", logits, labels)
+    if labels.shape == logits.shape:
+        return _expected_nll(log_softmax(logits), labels)
+    return _cross_entropy_primitive(logits, labels)
+
+
+def nll_loss(log_probs: Any, labels: Any) -> Any:
+    """The mean over the batch of the negative log-likelihood −Σₖ labelsₖ log_probsₖ.
+
+    Of ``log_softmax(logits)`` it is the cross-entropy, whose shapes and errors it shares.
+
+    >>> import numpy as np
+    >>> float(nll_loss(np.log(np.array([[0.25, 0.75]])), [1]).round(6))
+    0.287682
+    """
+    log_probs = _array(log_probs)
+    labels = _labels("nll_loss", "log-probabilities", log_probs, labels)
+    if labels.shape == log_probs.shape:
+        return _expected_nll(log_probs, labels)
+    return _nll_loss_primitive(log_probs, labels)
+
+
+def mse_loss(pred: Any, target: Any) -> Any:
+    """The mean of (pred − target)² over all elements; the shapes must be equal.
+
+    >>> import numpy as np
+    >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+    pred, target = _array(pred), _array(target)
+    if pred.shape != target.shape:
+        raise ValueError(
+            f"mse_loss takes predictions and targets of one shape, got {pred.shape} and "
+            f"{target.shape}, which would be broadcast against each other. Reshape one of them."
+        )
+    return np.mean(np.square(pred - target))
+
+
+def _expected_nll(log_probs: Any, weights: Any) -> Any:
+    # A class of weight 0 and probability 0 adds nothing, as in the limit.
+    void = (weights == 0) & np.isneginf(log_probs)
+    total = np.sum(weights * np.where(void, 0.0, log_probs))
+    return -total / math.prod(log_probs.shape[:-1])
+
+
+def _array(x: Any) -> Any:
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
+def _labels(name: str, what: str, outputs: Any, labels: Any) -> Any:
+    """``labels`` as an array: indices (integer, one dimension less) or weights (as floats)."""
+    labels = _array(labels)
+    shape, kind = outputs.shape, labels.dtype.kind
+    if shape and labels.shape == shape[:-1] and kind in "iu":
+        return labels
+    if shape and labels.shape == shape and kind in "biuf":
+        return labels if kind == "f" else labels.astype(outputs.dtype)
+    if not shape:
+        raise ValueError(f"{name} takes {what} of shape (…, classes), got a scalar.")
+    hint = " Write labels.astype(int)." if labels.shape == shape[:-1] else ""
+    raise ValueError(
+        f"{name}: for {what} of shape {shape}, labels are integers of shape {shape[:-1]} or "
+        f"weights of the classes of shape {shape}; got dtype {labels.dtype} and shape "
+        f"{labels.shape}.{hint}"
+    )
