@@ -100,7 +100,8 @@ class GraphTrace(Trace):
         mine = [type(t) is Tracer and t.owner is self for t in operands]
         values = [t.value if own else t for t, own in zip(operands, mine)]
         leaves, structure = tree.flatten(primitive.apply(*values, **keywords))
-        outputs = [Variable(x) for x in leaves]
+        name = keywords["label"] if primitive is named else None
+        outputs = [Variable(x, name) for x in leaves]
         inputs = tuple(t.node if own else kept(t) for t, own in zip(operands, mine))
         keywords = {key: kept(x) for key, x in keywords.items()}
         self.equations.append(Equation(primitive, inputs, keywords, outputs, structure))

@@ -97,19 +97,11 @@ class Program:
         width = max((len(line) for line in lines if len(line) < 60), default=0)
         typed = [f"{line:{width}}    {_types(e)}" for line, e in zip(lines, self.equations)]
         note = [f"  looked at values: {', '.join(self.looks)}"] if self.looks else []
-        return "\n".join([self._header(), *typed, f"  {self._return(names)}", *note])
+        return "\n".join(
+            [header(self.label, self.leaves), *typed, f"  {self._return(names)}", *note]
+        )
 
     __repr__ = __str__
-
-    def _header(self) -> str:
-        parts = [
-            f"{name}: {leaf}" if type(leaf) is Variable else f"{name}={literal(leaf)}"
-            for name, leaf in self.leaves
-        ]
-        line = f"{self.label}({', '.join(parts)})"
-        if len(line) <= 100:
-            return line
-        return "\n".join([f"{self.label}(", *(f"    {part}," for part in parts), ")"])
 
     def _return(self, names: dict[Variable, str]) -> str:
         leaves = [_Word(_operand(t, names)) for t in self.outputs]
@@ -161,7 +153,8 @@ class Program:
 
 
 def _named(x: Any, *, label: str) -> Any:
-    return x
+    # A view, for a primitive that gave its own operand back would hide whose array that is.
+    return x.view() if type(x) is np.ndarray else x
 
 
 #: The identity, which tells printouts what a value is called; its cotangent is y_bar for y.
@@ -220,6 +213,18 @@ class _Word(str):
 
     __slots__ = ()
     __repr__ = str.__str__
+
+
+def header(label: str, leaves: list[tuple[str, Any]]) -> str:
+    """The first line of a printout, or where that is too long a line for each argument."""
+    parts = [
+        f"{name}: {leaf}" if type(leaf) is Variable else f"{name}={literal(leaf)}"
+        for name, leaf in leaves
+    ]
+    line = f"{label}({', '.join(parts)})"
+    if len(line) <= 100:
+        return line
+    return "\n".join([f"{label}(", *(f"    {part}," for part in parts), ")"])
 
 
 def type_text(shape: tuple[int, ...], dtype: Any) -> str:

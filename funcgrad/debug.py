@@ -1,0 +1,174 @@
+"""Looking at a run of reverse mode: names for values, and the tape with its backward walk.
+
+``tape`` prints what ``grad`` keeps to itself: the edges in the order in which they were recorded,
+from an operand (parent) to the operation that used it (node), and then the nodes in the order in
+which the backward walk visits them, each with the cotangent that had arrived by then.
+
+>>> def f(x, w, b):
+...     y = name(x * w, "y")
+...     return np.tanh(y + b)
+>>> print(tape(f)(2.0, 3.0, -6.0))
+tape of f(x: float, w: float, b: float)
+edges, parent → node
+  x → y = multiply    float
+  w → y = multiply    float
+  y → a = add         float
+  b → a = add         float
+  a → c = tanh        float64[]
+cotangents, in the order of the walk
+  c = tanh        1.0
+  a = add         1.0
+  y = multiply    1.0
+  x               3.0
+  w               2.0
+  b               1.0
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .core import Primitive, Tracer, is_traced, raw
+from .graph import is_number, named_arguments, named_leaves
+from .program import Variable, distinct_names, header, literal, named, type_text
+from .tape import Tape
+from .verbs import Like, Pull
+
+# Cotangents of up to this many elements are printed in full.
+_PRINTED_SIZE = 6
+
+
+def name(x: Any, label: str) -> Any:
+    """``x``, a value or a pytree of values, called ``label`` in every printout.
+
+    In a pytree the key path is added to the name. The cotangent of ``y`` is called ``y_bar``.
+    Values that no transform follows come back as they are.
+
+    >>> from funcgrad.graph import make_graph
+    >>> print(make_graph(lambda x: 2.0 * name(np.sin(x), "y"))(1.0))
+    graph of <lambda>(x: float)
+      y = sin(x)              float64[]
+      a = multiply(2.0, y)    float64[]
+      return a
+    """
+    if not isinstance(label, str):
+        raise TypeError(f"name takes a value and what to call it, name(t, 'y'), got {label!r:.60}.")
+    return tree.map_with_path(
+        lambda path, leaf: (
+            named(leaf, label=label + tree.keystr(path)) if is_traced(leaf) else leaf
+        ),
+        x,
+    )
+
+
+def tape(f: Callable[..., Any]) -> Callable[..., str]:
+    """A function that runs ``f`` on its arguments and returns a printout of the tape and its walk.
+
+    Every float leaf of the arguments is differentiated. The walk starts with a cotangent of ones
+    for each result.
+    """
+
+    def listing(*args: Any, **kwargs: Any) -> str:
+        run = _Listing(f)
+        born = [run.enter(*pair) for pair in named_leaves(named_arguments(f, args, kwargs))]
+        traced_args, traced_kwargs = tree.unflatten(tree.structure((args, kwargs)), born)
+        try:
+            out = f(*traced_args, **traced_kwargs)
+        finally:
+            run.close()
+        return run.text(tree.leaves(out))
+
+    return listing
+
+
+class _Listing(Tape):
+    """A tape that remembers its nodes' operations, and the cotangents that the walk brings them."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        super().__init__(f, "tape")
+        self.leaves: list[tuple[str, Any]] = []
+        self.variables: list[Variable] = []  # of each node, inputs first
+        self.operations: list[str] = []
+        self.visits: dict[int, Any] = {}
+
+    def enter(self, label: str, leaf: Any) -> Any:
+        """A traced stand-in for a float leaf of the arguments; another leaf as it is."""
+        real = is_number(leaf) and Like(leaf).dtype.kind in "fc"
+        self.leaves.append((label, Variable(leaf, label) if real else leaf))
+        if not real:
+            return leaf
+        self.variables.append(self.leaves[-1][1])
+        self.operations.append("")
+        return self.born(leaf)
+
+    def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
+        if primitive is named and self.variables[operands[0].node].name is None:
+            self.variables[operands[0].node].name = keywords["label"]
+            return operands[0]
+        start = len(self.edges)
+        ans = super().process(primitive, operands, keywords)
+        if type(ans) is Tracer and ans.owner is self:
+            is_name = primitive is named
+            self.variables.append(Variable(ans.value, keywords["label"] if is_name else None))
+            self.operations.append("" if is_name else f" = {primitive.name}")
+            self.edges[start + 2 :: 5] = [
+                self.overheard(pull, ans.node) for pull in self.edges[start + 2 :: 5]
+            ]
+        return ans
+
+    def overheard(self, pull: Pull, node: int) -> Pull:
+        """``pull``, noting the cotangent that it is called with."""
+
+        def call(g: Any, residual: Any) -> Any:
+            self.visits[node] = g
+            return pull.call(g, residual)
+
+        noting = copy.copy(pull)
+        noting.call = call
+        return noting
+
+    def text(self, outs: list[Any]) -> str:
+        """The printout of the tape and of its walk from ``outs``."""
+        seeds: dict[int, Any] = {}
+        for t in outs:
+            if type(t) is Tracer and t.owner is self:
+                like = Like(t)
+                seeds[t.node] = seeds.get(t.node, 0.0) + np.ones(like.shape, like.dtype)[()]
+        gradients = self.walk(seeds)
+        names = [*distinct_names(self.variables).values()]
+        nodes = list(map(operator.add, names, self.operations))
+        edges = [
+            (f"{names[parent]} → {nodes[child]}", str(self.variables[child]))
+            for child, parent in zip(self.edges[::5], self.edges[1::5])
+        ]
+        visits = [(nodes[node], _cotangent(g)) for node, g in self.visits.items()]
+        visits += [(nodes[i], _cotangent(g)) for i, g in enumerate(gradients)]
+        return "\n".join(
+            [
+                header(self.label, self.leaves),
+                "edges, parent → node",
+                *_columns(edges),
+                "cotangents, in the order of the walk",
+                *_columns(visits),
+            ]
+        )
+
+
+def _columns(rows: list[tuple[str, str]]) -> list[str]:
+    width = max((len(left) for left, _ in rows), default=0)
+    return [f"  {left:{width}}    {right}" for left, right in rows]
+
+
+def _cotangent(g: Any) -> str:
+    if g is None:
+        return "not reached"
+    plain = np.asarray(raw(g))
+    if plain.size > _PRINTED_SIZE:
+        return type_text(plain.shape, plain.dtype)
+    return literal(plain.tolist())
