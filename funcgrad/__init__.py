@@ -1,6 +1,6 @@
 """Functional, transform-based automatic differentiation for plain NumPy programs."""
 
-from . import methods, rules, tree
+from . import check, debug, methods, nn, optim, random, rules, tree
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
@@ -10,6 +10,7 @@ from .errors import (
     UnsupportedError,
 )
 from .forward import jvp
+from .graph import make_graph
 from .reverse import grad, jacrev, stop_gradient, value_and_grad, vjp
 
 __version__ = "0.1.0"
@@ -20,11 +21,17 @@ __all__ = [
     "MutationError",
     "TreeError",
     "UnsupportedError",
+    "check",
+    "debug",
     "grad",
     "is_traced",
     "jacrev",
     "jvp",
+    "make_graph",
     "methods",
+    "nn",
+    "optim",
+    "random",
     "rules",
     "stop_gradient",
     "tree",

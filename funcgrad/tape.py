@@ -58,12 +58,13 @@ class Tape(Trace):
         values = []
         for t in operands:
             values.append(t.value if type(t) is Tracer and t.owner is self else t)
-        ans = primitive.apply(*values, **keywords)
+        ans = primitive.apply(*values, **keywords) if keywords else primitive.apply(*values)
         pulls = primitive.pulls
         if pulls is None:
             return ans
         values.append(ans)
         kind = type(ans)
+        is_scalar = kind in _SCALARS
         node = next(self.nodes)
         for i, t in enumerate(operands):
             if type(t) is not Tracer or t.owner is not self:
@@ -84,11 +85,11 @@ class Tape(Trace):
             else:
                 residual = None
             x = values[i]
-            if type(x) is kind and kind in _SCALARS:
+            if is_scalar and type(x) is kind:
                 like = None
             elif type(x) is float or kind is float:
                 like = Like(x)
-            elif x.dtype == ans.dtype and (not pull.elementwise or x.shape == ans.shape):
+            elif x.dtype is ans.dtype and (not pull.elementwise or x.shape == ans.shape):
                 like = None
             else:
                 like = Like(x)
@@ -267,7 +268,8 @@ def match(c: Any, like: Like, elementwise: bool) -> Any:
     return c
 
 
-_SALT = np.random.Philox(key=0).random_raw(1 << 12)
+# Words without pattern: multiples of the golden ratio, as in Knuth's multiplicative hashing.
+_SALT = np.arange(1 << 12, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _fingerprint(x: np.ndarray) -> np.ndarray:
