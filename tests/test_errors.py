@@ -1,0 +1,395 @@
+"""What goes wrong is said by name: what was asked, what was got, what to write instead."""
+
+import array
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+from funcgrad import grad, jacrev, jvp, value_and_grad, vjp
+
+VECTOR = np.array([1.0, 2.0, 3.0])
+
+
+def parametrize(names, rows):
+    return pytest.mark.parametrize(names, rows.values(), ids=rows.keys())
+
+
+# Arguments.
+
+ARGUMENTS = {
+    "int": (3, r"argument 0 is the int 3.*float\(3\)"),
+    "bool": (True, r"argument 0 is the bool True"),
+    "NumPy int": (np.int64(3), r"argument 0 has dtype int64.*x\.astype\(float\)"),
+    "int array": (np.arange(2), r"dtype int64 and shape \(2,\).*x\.astype\(float\).*allow_int"),
+    "bool array": (np.ones(2, bool), r"dtype bool and shape \(2,\)"),
+    "leaf": ({"w": [1.0, np.arange(2)]}, r"argument 0, leaf \['w'\]\[1\] has dtype int64"),
+    "str": ("a", r"argument 0 is 'a' of type str"),
+    "str leaf": ({"lr": 1.0, "name": "sgd"}, r"leaf \['name'\] is 'sgd' of type str"),
+    "bytes": (b"a", r"of type bytes"),
+    "function": (np.sin, r"of type ufunc"),
+    "set": ({1.0}, r"of type set"),
+    "str array": (np.array(["a"]), r"dtype <U1"),
+    "object array": (np.array([None]), r"dtype object and shape \(1,\)"),
+    "dates": (np.array(["2020"], "M8[Y]"), r"datetime64"),
+    "records": (np.zeros(2, [("a", float)]), r"argument 0 has dtype"),
+    "complex": (1j, r"argument 0 is 1j"),
+    "complex array": (np.array([1j]), r"complex.*real and the imaginary part"),
+    "matrix": (np.ones((2, 2)).view(np.matrix), r"is a matrix.*np\.asarray"),
+    "masked array": (np.ma.array([1.0]), r"is a MaskedArray.*np\.asarray"),
+}
+
+
+@parametrize("argument, message", ARGUMENTS)
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacrev])
+def test_argument(transform, argument, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        transform(lambda x: x)(argument)
+    assert f"{'grad' if transform is value_and_grad else transform.__name__} of" in str(
+        caught.value
+    )
+
+
+def test_argument_is_named_by_its_position():
+    with pytest.raises(TypeError, match=r"argument 2, leaf \['k'\]\[1\] is the int 2"):
+        grad(lambda a, b, c: a, (0, 2))(1.0, 2, {"k": [1.0, 2]})
+    with pytest.raises(TypeError, match=r"argument 1 is the int 2"):
+        vjp(lambda a, b: a, 1.0, 2)
+    with pytest.raises(TypeError, match=r"argument 1 is the int 2"):
+        grad(lambda a, b: a, -1)(1.0, 2)
+
+
+@pytest.mark.parametrize(
+    "argnums, message",
+    [
+        (2, r"argnums=2 names argument 2.*2 positional"),
+        (-3, r"argnums=-3 names argument -3"),
+        ((0, 2), r"argnums=\(0, 2\) names argument 2"),
+        ((0, "x"), r"argnums=\(0, 'x'\) names argument x"),
+        ((0, 0), r"argnums=\(0, 0\).*once"),
+        ((0, -2), r"argnums=\(0, -2\).*once"),
+        ((), r"argnums=\(\)"),
+    ],
+)
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacrev])
+def test_argnums(transform, argnums, message):
+    with pytest.raises(ValueError, match=message):
+        transform(lambda a, b: a * b, argnums)(2.0, 3.0)
+
+
+def test_a_differentiated_argument_is_passed_by_position():
+    with pytest.raises(ValueError, match="by position"):
+        grad(lambda x: x * x)(x=2.0)
+
+
+# Results.
+
+RESULTS = {
+    "vector": (lambda x: x, r"shape \(3,\) and dtype float64"),
+    "one element": (lambda x: x[:1], r"shape \(1,\)"),
+    "constant array": (lambda x: np.ones(2), r"shape \(2,\)"),
+    "comparison": (lambda x: x[0] > 0, r"dtype bool"),
+    "argmax": (np.argmax, r"dtype int64"),
+    "cast": (lambda x: x[0].astype(int), r"dtype int64"),
+    "int": (lambda x: 3, r"int 3"),
+    "None": (lambda x: None, r"None"),
+    "str": (lambda x: "a", r"str 'a'"),
+    "list": (lambda x: [np.sum(x)], r"list"),
+    "dict": (lambda x: {"loss": np.sum(x)}, r"dict"),
+    "pair": (lambda x: (np.sum(x), x), r"tuple"),
+    "generator": (lambda x: (a for a in x), r"generator"),
+}
+
+
+@parametrize("f, message", RESULTS)
+@pytest.mark.parametrize("transform", [grad, value_and_grad])
+def test_result(transform, f, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        transform(f)(VECTOR)
+    assert "np.sum" in str(caught.value) and "jacrev" in str(caught.value)
+
+
+@pytest.mark.parametrize("f", [np.sum, lambda x: [np.sum(x), 1], lambda x: (np.sum(x), 1, 2)])
+def test_has_aux_wants_a_pair(f):
+    for differentiated in (grad(f, has_aux=True), value_and_grad(f, has_aux=True)):
+        with pytest.raises(TypeError, match=r"has_aux=True.*pair \(result, aux\)"):
+            differentiated(VECTOR)
+    with pytest.raises(TypeError, match=r"has_aux=True.*pair"):
+        vjp(f, VECTOR, has_aux=True)
+
+
+# Cotangents and tangents.
+
+COTANGENTS = {
+    "leaf": (1.0, r"result has a dict"),
+    "list": ([VECTOR, 1.0], r"result has a dict of 2, the cotangent has a list"),
+    "too few": ({"a": VECTOR}, r"cotangent has no \['b'\]"),
+    "too many": ({"a": VECTOR, "b": 1.0, "c": 1.0}, r"result has no \['c'\]"),
+    "None": ({"a": None, "b": 1.0}, r"\['a'\].*None"),
+    "list for an array": ({"a": [1.0, 2.0, 3.0], "b": 1.0}, r"\['a'\].*list of 3"),
+    "shape": ({"a": VECTOR[:2], "b": 1.0}, r"shape \(3,\).*\['a'\].*got shape \(2,\)"),
+    "vector": ({"a": VECTOR, "b": VECTOR}, r"shape \(\).*\['b'\].*got shape \(3,\)"),
+    "complex": ({"a": 1j * VECTOR, "b": 1.0}, r"float64 at \['a'\].*complex128"),
+    "str": ({"a": np.array(["a", "b", "c"]), "b": 1.0}, r"float64 at \['a'\].*<U1"),
+    "object": ({"a": np.array([None] * 3), "b": 1.0}, r"float64 at \['a'\].*object"),
+}
+
+
+@parametrize("cotangent, message", COTANGENTS)
+def test_cotangent(cotangent, message):
+    _, pullback = vjp(lambda x: {"a": 2 * x, "b": np.sum(x)}, VECTOR)
+    with pytest.raises(ValueError, match=message):
+        pullback(cotangent)
+
+
+def test_tangent():
+    with pytest.raises(ValueError, match=r"tangent has shape \(\), its primal \(3,\)"):
+        jvp(np.sin, (VECTOR,), (1.0,))
+    with pytest.raises(fg.TreeError, match=r"tangents has no \[0\]\['a'\]"):
+        jvp(lambda p: p["a"], ({"a": 1.0},), ({"b": 1.0},))
+
+
+# What would lose a derivative.
+
+
+def assign(z, at, t):
+    z[at] = t
+    return np.sum(z)
+
+
+def add_in_place(z, t):
+    z += t
+    return np.sum(z)
+
+
+LOST = {
+    "np.array": (lambda t: np.array([t, t]), r"np\.array.*np\.stack"),
+    "np.array of objects": (lambda t: np.array([t, t], dtype=object), r"np\.stack"),
+    "np.asarray": (lambda t: np.asarray(t), r"np\.asarray"),
+    "np.float64": (lambda t: np.float64(t), r"plain number"),
+    "function of a list": (lambda t: np.sum(np.sin([t, t])), r"np\.stack"),
+    "reduction of a list": (lambda t: np.mean([t, t]), r"np\.stack"),
+    "array + list": (lambda t: np.sum(np.ones(3) + [t, t, t]), r"np\.stack"),
+    "traced + list": (lambda t: np.sum(t + [t, 1.0]), r"np\.stack"),
+    "np.full": (lambda t: np.sum(np.full(3, t)), r"np\.broadcast_to\(t, shape\)"),
+    "np.arange": (lambda t: np.sum(np.arange(t)), r"value\(t\)"),
+    "np.vectorize": (lambda t: np.vectorize(lambda a: a * a)(t), r"value\(t\)"),
+    "method of a plain array": (lambda t: np.ones(3).dot(t), r"value\(t\)"),
+    "float": (lambda t: float(t) * t, r"float\(t\).*value\(t\)"),
+    "complex": (lambda t: complex(t) * t, r"complex\(t\).*value\(t\)"),
+    "math.sin": (lambda t: math.sin(t), r"np\.sin\(t\) for math\.sin\(t\)"),
+    "math.floor": (lambda t: math.floor(t) * t, r"value\(t\)"),
+    "math.fsum": (lambda t: math.fsum([t, t]), r"value\(t\)"),
+    "array.array": (lambda t: array.array("d", [t])[0], r"value\(t\)"),
+    "item": (lambda t: t.item() * t, r"t\.item\(\)"),
+    "tolist": (lambda t: t.tolist(), r"t\.tolist\(\).*list\(t\)"),
+    "z[0] = t": (lambda t: assign(np.zeros(3), 0, t), r"z\[i\] = t.*np\.stack"),
+    "z[0, 0] = t": (lambda t: assign(np.zeros((2, 2)), (0, 0), t), r"np\.stack"),
+    "z[:2] = t": (lambda t: assign(np.zeros(3), slice(2), t), r"np\.stack"),
+    "z[...] = t": (lambda t: assign(np.zeros(3), ..., t), r"np\.stack"),
+    "z[[0, 1]] = t": (lambda t: assign(np.zeros(3), [0, 1], t), r"np\.stack"),
+    "z[mask] = t": (lambda t: assign(np.zeros(2), np.array([True, False]), t), r"np\.stack"),
+    "z[:] = [t, t]": (lambda t: assign(np.zeros(2), slice(None), [t, t]), r"np\.stack"),
+    "z.fill": (lambda t: np.zeros(3).fill(t), r"value\(t\)"),
+    "z += t": (lambda t: add_in_place(np.zeros(3), t), r"z = z \+ t"),
+    "out=": (lambda t: np.add(t, 1.0, out=np.zeros(())), r"np\.add with out=.*leave out= away"),
+    "out by position": (lambda t: np.sin(t, np.zeros(())), r"np\.sin with out="),
+}
+
+
+@parametrize("f, message", LOST)
+@pytest.mark.parametrize("transform", ["grad", "jvp"])
+def test_a_lost_derivative(transform, f, message):
+    with pytest.raises(fg.DerivativeLostError, match=message):
+        grad(f)(2.0) if transform == "grad" else jvp(f, (2.0,), (1.0,))
+
+
+def test_a_lost_derivative_names_the_function():
+    def loss(x):
+        return float(x)
+
+    with pytest.raises(fg.DerivativeLostError, match=r"shape \(\) and dtype float64.*grad of loss"):
+        grad(loss)(np.float64(1.0))
+
+
+WRITES = {
+    "np.copyto": lambda z, t: np.copyto(z, t),
+    "np.put": lambda z, t: np.put(z, 0, t),
+    "np.place": lambda z, t: np.place(z, z == 0, t),
+    "np.putmask": lambda z, t: np.putmask(z, z == 0, t),
+    "np.add.at": lambda z, t: np.add.at(z, 0, t),
+    "np.full_like": lambda z, t: np.full_like(z, t),
+    "np.fill_diagonal": lambda z, t: np.fill_diagonal(np.eye(2), t),
+    "z.put": lambda z, t: z.put(0, t),
+    "z.flat": lambda z, t: assign(z.flat, 0, t),
+}
+
+
+@parametrize("write", WRITES)
+def test_a_write_into_a_plain_array_is_refused(write):
+    z = np.zeros(3)
+
+    def f(x):
+        write(z, x)
+        return x
+
+    with pytest.raises((fg.DerivativeLostError, fg.UnsupportedError, ValueError)):
+        grad(f)(2.0)
+    np.testing.assert_array_equal(z, 0.0)
+
+
+IN_PLACE = {
+    "t[i] = v": (lambda t: t.__setitem__(0, 1.0), r"z\[i\] = v.*np\.where"),
+    "sort": (lambda t: t.sort(), r"t = np\.sort\(t\)"),
+    "partition": (lambda t: t.partition(1), r"np\.partition"),
+    "fill": (lambda t: t.fill(1.0), r"t\.fill"),
+    "put": (lambda t: t.put(0, 1.0), r"t\.put"),
+    "resize": (lambda t: t.resize(2), r"t\.resize"),
+}
+
+
+@parametrize("f, message", IN_PLACE)
+def test_a_traced_value_is_not_changed_in_place(f, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        grad(f)(VECTOR)
+    assert "in place" in str(caught.value)
+
+
+UNSUPPORTED = {
+    "np.unique": lambda t: np.unique(t),
+    "np.histogram": lambda t: np.histogram(t),
+    "np.apply_along_axis": lambda t: np.apply_along_axis(np.sum, 0, t),
+    "np.save": lambda t: np.save("unused", t),
+    "np.gcd": lambda t: np.gcd(t, 2),
+    "np.add.reduceat": lambda t: np.add.reduceat(t, [0]),
+    "'where'": lambda t: np.add(t, 1.0, where=[True, False, True]),
+    "'dtype'": lambda t: np.sin(t, dtype=np.float32),
+    "'out'": lambda t: np.sum(t, out=np.zeros(())),
+}
+
+
+@parametrize("f", UNSUPPORTED)
+def test_what_has_no_rule_is_named(f, request):
+    name = request.node.callspec.id
+    with pytest.raises(NotImplementedError) as caught:
+        grad(f)(VECTOR)
+    assert isinstance(caught.value, fg.UnsupportedError)
+    assert name in str(caught.value)
+
+
+# Copies, hashes, pickles and conversions.
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        hash,
+        lambda t: {t: 1.0},
+        lambda t: {t},
+        lambda t: (t, {t: 1.0}),
+        lambda t: pow(t, 2, 3),
+        lambda t: range(t),
+        lambda t: [1.0, 2.0][t],
+        lambda t: len(t),
+        lambda t: list(t),
+    ],
+)
+def test_python_refuses(f):
+    with pytest.raises(TypeError):
+        grad(f)(2.0)
+
+
+def test_a_traced_value_is_not_pickled():
+    with pytest.raises(TypeError, match=r"pickled.*Pickle value\(t\)"):
+        grad(lambda x: pickle.dumps({"x": x}))(2.0)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda t: copy.deepcopy([t])[0]])
+def test_a_copy_is_the_same_traced_value(copied):
+    assert grad(lambda x: copied(x) * x)(3.0) == 6
+
+
+# Tracers that outlive their transform.
+
+
+@pytest.fixture
+def leaked():
+    kept = []
+
+    def loss(x):
+        kept.append(2 * x)
+        return np.sum(x)
+
+    grad(loss)(VECTOR)
+    return kept[0]
+
+
+USES = {
+    "operator": lambda t: t + 1.0,
+    "reflected": lambda t: 1.0 - t,
+    "comparison": lambda t: t > 0,
+    "ufunc": np.sin,
+    "reduction": np.sum,
+    "method": lambda t: t.mean(),
+    "index": lambda t: t[0],
+    "transpose": lambda t: t.T,
+    "stack": lambda t: np.stack([t, t]),
+    "where": lambda t: np.where(VECTOR > 0, t, 0.0),
+    "loop": list,
+    "deepcopy": lambda t: copy.deepcopy(t) + 1.0,
+    "inside another grad": lambda t: grad(lambda y: np.sum(y * t))(VECTOR),
+    "inside nested grads": lambda t: grad(lambda x: grad(lambda y: np.sum(y * x * t))(1.0))(1.0),
+    "argument of grad": lambda t: grad(np.sum)(t),
+    "argument of jvp": lambda t: jvp(np.sin, (t,), (VECTOR,)),
+    "tangent": lambda t: jvp(np.sin, (VECTOR,), (t,)),
+    "cotangent": lambda t: vjp(np.sin, VECTOR)[1](t),
+}
+
+
+@parametrize("use", USES)
+def test_a_leaked_tracer(use, leaked):
+    with pytest.raises(fg.LeakedTracerError, match=r"shape \(3,\) and dtype float64.*grad of loss"):
+        use(leaked)
+
+
+@pytest.mark.parametrize("convert", [lambda t: float(t[0]), np.array, lambda t: t.tolist()])
+def test_a_leaked_tracer_is_not_converted(convert, leaked):
+    with pytest.raises((fg.LeakedTracerError, fg.DerivativeLostError)):
+        convert(leaked)
+
+
+def test_a_tracer_leaked_from_an_inner_transform():
+    def outer(x):
+        kept = []
+        grad(lambda y: kept.append(x * y) or x * y)(1.0)
+        return kept[0] * x
+
+    with pytest.raises(fg.LeakedTracerError):
+        grad(outer)(2.0)
+
+
+def test_a_tracer_leaked_from_jvp_and_vjp():
+    kept = []
+    jvp(lambda x: kept.append(x) or x, (1.0,), (1.0,))
+    vjp(lambda x: kept.append(x) or x, 1.0)
+    jacrev(lambda x: kept.append(x) or x)(1.0)
+    for t, name in zip(kept, ("jvp", "vjp", "jacrev"), strict=True):
+        with pytest.raises(fg.LeakedTracerError, match=f"{name} of"):
+            t * 2.0
+
+
+def test_a_tracer_leaked_by_a_function_that_raised():
+    kept = []
+
+    def fails(x):
+        kept.append(x)
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        grad(fails)(1.0)
+    with pytest.raises(fg.LeakedTracerError, match="grad of fails"):
+        kept[0] + 1.0
+    assert grad(lambda x: x * x)(3.0) == 6

@@ -1,0 +1,129 @@
+"""An array that changes between its use and the backward pass: the right value, or an error.
+
+Small arrays are copied when a rule keeps them; large ones are compared with what they were.
+"""
+
+import copy
+import operator
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+from funcgrad import grad, vjp
+
+VECTOR = np.array([1.25, 2.75, 0.625])
+SIZES = [3, 1000, 5001]
+CHANGES = {
+    "scaled": lambda c: operator.imul(c, 5),
+    "shifted": lambda c: operator.iadd(c, 1),
+    "cleared": lambda c: c.fill(0),
+    "reversed": lambda c: operator.setitem(c, slice(None), c[::-1].copy()),
+    "first": lambda c: operator.setitem(c, 0, 7.0),
+    "last": lambda c: operator.setitem(c, -1, 7.0),
+    "swapped": lambda c: operator.setitem(c, slice(0, 2), c[1::-1].copy()),
+}
+VIEWS = {
+    "itself": lambda c: c,
+    "strided": lambda c: c[::2],
+    "backwards": lambda c: c[::-1],
+    "column": lambda c: c.reshape(-1, 1),
+    "broadcast": lambda c: np.broadcast_to(c, (2, c.size)),
+    "float32": lambda c: c.astype(np.float32),
+}
+
+
+def right_or_refused(run, want):
+    try:
+        got = run()
+    except fg.MutationError as error:
+        assert "changed in place" in str(error) and "copy()" in str(error)
+        return
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_constant_changed_after_its_use(size, view, change):
+    def f(x, change):
+        c = view(np.linspace(3.0, 4.0, size))
+        y = np.sum(x * c)
+        change(c if c.flags.writeable else c.base)
+        return y
+
+    x = np.float64(2.0)
+    right_or_refused(lambda: grad(f)(x, change), grad(f)(x, lambda c: None))
+
+
+USES = {
+    "x * x": lambda x: x * x,
+    "sin": np.sin,
+    "strided": lambda x: np.sin(x[::2]),
+    "column": lambda x: np.sin(x.reshape(-1, 1)),
+    "transpose": lambda x: np.sin(x[None].T),
+    "broadcast": lambda x: np.sin(np.broadcast_to(x, (2, x.size))),
+    "copy": lambda x: np.sin(x.copy()),
+    "max": lambda x: np.max(x * x),
+    "x @ x": lambda x: x @ x,
+    "concatenate": lambda x: np.sin(np.concatenate([x, x])),
+    "where": lambda x: np.where(x > 1.5, x * x, 0.0),
+    "astype": lambda x: np.sin(x.astype(float)),
+    "nested": lambda x: grad(lambda y: np.sum(y * np.sin(x) * x))(x),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_an_argument_changed_after_its_use(size, use):
+    x = np.linspace(1.0, 2.0, size)
+    out, pullback = vjp(use, x)
+    w = np.ones_like(out)
+    want = pullback(w)[0]
+    x *= 5
+    right_or_refused(lambda: pullback(w)[0], want)
+
+
+SIDE_INPUTS = {
+    "index array": (lambda x, i: x[i], np.array([2, 1, 0])),
+    "index in a tuple": (lambda x, i: x[(i,)], np.array([2, 1, 0])),
+    "index list": (lambda x, i: x[i], [2, 1, 0]),
+    "mask": (lambda x, m: x[m], np.array([True, False, False])),
+    "take": (lambda x, i: np.take(x, i), np.array([2, 1, 0])),
+    "take_along_axis": (lambda x, i: np.take_along_axis(x, i, 0), np.array([2, 1, 0])),
+    "compress": (lambda x, m: np.compress(m, x), np.array([True, False, False])),
+    "repeat": (lambda x, n: np.repeat(x, n), np.array([1, 2, 3])),
+    "where": (lambda x, m: np.where(m, x, 0.0), np.array([True, False, False])),
+    "sum's where": (lambda x, m: np.sum(x, where=m), np.array([True, False, False])),
+    "mean's where": (lambda x, m: np.mean(x, where=m), np.array([True, True, False])),
+    "max's where": (lambda x, m: np.max(x, where=m, initial=0), np.array([True, True, False])),
+    "clip": (lambda x, bound: np.clip(x, bound, None), np.array(1.5)),
+    "exponent": (lambda x, n: x**n, np.array(3.0)),
+    "list factor": (lambda x, c: x * c, [1.0, 2.0, 3.0]),
+    "matrix": (lambda x, c: x @ c, np.array([[1.0, 2.0, 3.0]] * 3)),
+    "einsum": (lambda x, c: np.einsum("i,ij", x, c), np.array([[1.0, 2.0, 3.0]] * 3)),
+}
+
+
+@pytest.mark.parametrize("f, side", SIDE_INPUTS.values(), ids=SIDE_INPUTS.keys())
+def test_a_side_input_changed_after_its_use(f, side):
+    def total(x, side, change):
+        y = f(x, side)
+        if change and type(side) is list:
+            side[0] = side[1]
+        elif change:
+            side[...] = side.flat[-1] + 1
+        return np.sum(y)
+
+    want = grad(total)(VECTOR, copy.deepcopy(side), False)
+    right_or_refused(lambda: grad(total)(VECTOR, copy.deepcopy(side), True), want)
+
+
+def test_an_array_changed_before_its_use_counts_as_changed():
+    def f(x):
+        c = np.ones(1000)
+        y = x * c
+        c = c * 5
+        return np.sum(y + x * c)
+
+    assert grad(f)(1.0) == 6000
