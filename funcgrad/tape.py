@@ -26,8 +26,10 @@ from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
 from .verbs import Like, Pull, unbroadcast
 
-# Constants up to this size are copied when a rule keeps them, larger ones are fingerprinted.
-SNAPSHOT_BYTES = 4096
+# An array from outside that a rule keeps is copied, each time while it is small and once a tape
+# while it is of middling size; a large one is fingerprinted.
+SMALL_BYTES = 1 << 12
+LARGE_BYTES = 1 << 22
 
 _PYTHON_SCALARS = (float, int, bool, complex)
 _SCALARS = {float, complex, *np.sctypeDict.values()}
@@ -45,7 +47,7 @@ class Tape(Trace):
         self.nodes = itertools.count()
         self.inputs = 0
         self.borrowed: set[int] = set()
-        self.watched: dict[int, tuple[np.ndarray, Any, str]] = {}
+        self.watched: dict[int, _Watched] = {}
 
     def born(self, x: Any) -> Tracer:
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
@@ -137,7 +139,7 @@ class Tape(Trace):
         """``x`` as a residual: safe from what the caller may do to it before the walk.
 
         An array that an operation of this tape made is safe. One that came from outside, or is a
-        view of one, is copied while small; a large one is fingerprinted and checked by the walk.
+        view of one, is copied or watched.
         """
         if (
             source is not x
@@ -146,20 +148,25 @@ class Tape(Trace):
             and (x.base is None or id(_base(x)) not in self.borrowed)
         ):
             return x
-        if x.nbytes <= SNAPSHOT_BYTES:
-            return x.copy()
-        if id(x) not in self.watched:
-            self.watched[id(x)] = (x, _fingerprint(x), primitive.name)
-        return x
+        if x.nbytes <= SMALL_BYTES:
+            return x.copy(order="K")
+        watched = self.watched.get(id(x))
+        if watched is None:
+            watched = self.watched[id(x)] = _Watched(x, primitive.name)
+        else:
+            # Its copy serves again, unless the walk finds that it had changed in between.
+            watched.checked = True
+        return watched.kept
 
     def check_unchanged(self) -> None:
-        """Raise if a watched array is not what it was when it was used."""
-        for x, fingerprint, name in self.watched.values():
-            if not np.array_equal(_fingerprint(x), fingerprint):
+        """Raise if an array is not what it was when an operation used it."""
+        for watched in self.watched.values():
+            if watched.checked and watched.changed():
+                x = watched.array
                 raise MutationError(
                     f"an array of shape {x.shape} and dtype {x.dtype} was changed in place after "
-                    f"{name} used it and before the backward pass, which needs its old values "
-                    f"({self.label}). Pass a copy (x.copy()), or write x = x + … for x += …."
+                    f"{watched.user} used it and before the backward pass, which needs its old "
+                    f"values ({self.label}). Pass a copy (x.copy()), or write x = x + … for x += …."
                 )
 
     # The walk.
@@ -208,6 +215,42 @@ class Tape(Trace):
                 cotangents[parent] = _add(before, c, owned[parent])
                 owned[parent] = True
         return [_settle(c, ours) for c, ours in zip(cotangents[:inputs], owned)]
+
+
+class _Watched:
+    """An array from outside that the backward walk needs as it was when ``user`` took it."""
+
+    __slots__ = ("array", "checked", "fingerprint", "kept", "user")
+
+    def __init__(self, array: np.ndarray, user: str) -> None:
+        self.array = array
+        self.user = user
+        self.checked = array.nbytes > LARGE_BYTES
+        self.kept = array if self.checked else array.copy(order="K")
+        self.fingerprint = _fingerprint(array) if self.checked else None
+
+    def changed(self) -> bool:
+        if self.kept is self.array:
+            return self.fingerprint != _fingerprint(self.array)
+        return self.kept.tobytes() != self.array.tobytes()
+
+
+# Words without pattern: multiples of the golden ratio, as in Knuth's multiplicative hashing.
+_SALT = np.arange(1 << 14, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def _fingerprint(x: np.ndarray) -> tuple[int, bytes]:
+    """A checksum of every byte of ``x`` that depends on where each stands."""
+    if 0 in x.strides:  # a broadcast view repeats itself
+        x = x[tuple(slice(1) if stride == 0 else slice(None) for stride in x.strides)]
+    data = x.ravel(order="K").view(np.uint8)
+    whole = data.size - data.size % 8
+    words = data[:whole].view(np.uint64)
+    checksum = 0
+    for start in range(0, words.size, _SALT.size):
+        block = words[start : start + _SALT.size]
+        checksum = hash((checksum, int(np.add.reduce(block ^ _SALT[: block.size]))))
+    return checksum, data[whole:].tobytes()
 
 
 def _base(x: np.ndarray) -> np.ndarray:
@@ -266,20 +309,3 @@ def match(c: Any, like: Like, elementwise: bool) -> Any:
             c = np.real(c)
         c = c.astype(like.dtype)
     return c
-
-
-# Words without pattern: multiples of the golden ratio, as in Knuth's multiplicative hashing.
-_SALT = np.arange(1 << 12, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-
-
-def _fingerprint(x: np.ndarray) -> np.ndarray:
-    """A checksum of every byte of ``x`` that depends on where each stands."""
-    if 0 in x.strides:
-        x = x[tuple(slice(1) if s == 0 else slice(None) for s in x.strides)]
-    data = x.ravel(order="K").view(np.uint8)
-    whole = data.size - data.size % _SALT.nbytes
-    blocks = data[:whole].view(np.uint64).reshape(-1, _SALT.size)
-    rest = np.zeros(_SALT.nbytes, np.uint8)
-    rest[: data.size - whole] = data[whole:]
-    sums = [np.add.reduce(block ^ _SALT) for block in blocks]
-    return np.array([*sums, np.add.reduce(rest.view(np.uint64) ^ _SALT)])
