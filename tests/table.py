@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from funcgrad import debug, nn
 from funcgrad.core import bind
 from funcgrad.rules.indexing import Slot
 from funcgrad.verbs import PRIMITIVES
@@ -96,6 +97,10 @@ ELEMENTWISE = [
     Elementwise("softmax_of_two", own("softmax_of_two"), (EVERYWHERE, EVERYWHERE)),
     Elementwise("unit", own("unit"), (EVERYWHERE, POSITIVE)),
     Elementwise("sinc_derivative", lambda x: own("sinc_derivative")(x, order=2), ((-5.0, 5.0),)),
+    Elementwise("relu", nn.relu, (EVERYWHERE,)),
+    Elementwise("sigmoid", nn.sigmoid, (EVERYWHERE,)),
+    Elementwise("gate", lambda g: own("gate")(g, 1.0), (EVERYWHERE,)),
+    Elementwise("gate", lambda g: own("gate")(g, -1.0), (EVERYWHERE,)),
     Elementwise("select", lambda x, y: np.where(x > y, x, y), (EVERYWHERE, (-1.7, 2.4))),
 ]
 
@@ -103,13 +108,13 @@ A, B, C = draw((3, 4)), draw((4, 2), seed=1), draw((2, 3, 4), seed=2)
 V, W = draw((4,), seed=3), draw((4,), seed=4)
 ZEROS = np.array([[1.5, 0.0, 2.0, -1.0], [0.0, 3.0, 0.0, 1.0], [1.0, 2.0, -0.5, 0.7]])
 TIES = np.array([[1.0, 3.0, 3.0, 2.0], [5.0, 5.0, 5.0, 5.0], [0.0, -1.0, 2.0, 1.0]])
+LABELS = np.array([3, 0, 1])
 MASK = np.array([[True, False, True, True], [False, True, True, False], [True] * 4])
 
 
 def _reduction(name, *args, keywords=({}, {"axis": 0}, {"axis": -1, "keepdims": True})):
     function = getattr(np, name)
-    rows = [General(name, lambda x, k=k: function(x, **k), (a,)) for k in keywords for a in args]
-    return rows
+    return [General(name, lambda x, k=k: function(x, **k), (a,)) for k in keywords for a in args]
 
 
 GENERAL = [
@@ -217,6 +222,20 @@ GENERAL = [
     General("select", lambda x: np.tril(x) + np.triu(x, 1), (C,)),
     General("index_traced", lambda x: own("index_traced")(x, np.array([1, 1]), at=Slot(0)), (A,)),
     General("scatter_traced", lambda x: scatter_at(x, np.array([1, 1, 0, 2])), (V,)),
+    # Networks
+    General("softmax", nn.softmax, (A,)),
+    General("softmax", lambda x: nn.softmax(x, axis=(0, 2)), (C,)),
+    General("log_softmax", nn.log_softmax, (A,)),
+    General("log_softmax", lambda x: nn.log_softmax(x, axis=0), (A,)),
+    *[
+        General("logsumexp", lambda x, k=k: nn.logsumexp(x, **k), (C,))
+        for k in ({}, {"axis": 0}, {"axis": (0, 2), "keepdims": True})
+    ],
+    General("cross_entropy", lambda x: nn.cross_entropy(x, LABELS), (A,)),
+    General("cross_entropy", lambda x: nn.cross_entropy(x, np.int64(2)), (V,)),
+    General("cross_entropy_slope", lambda x: own("cross_entropy_slope")(x, LABELS), (A,)),
+    General("nll_loss", lambda x: nn.nll_loss(x, LABELS), (A,)),
+    General("named", lambda x: debug.name(x, "y"), (A,)),
     # Contractions
     General("matmul", lambda x, y: x @ y, (A, B)),
     General("matmul", lambda x, y: x @ y, (A, V)),
@@ -291,4 +310,4 @@ CONSTANT = [
 ]
 
 #: Integer operations, which no float tracer can reach.
-INTEGER_ONLY = {"left_shift", "right_shift", "invert"}
+INTEGER_ONLY = {"one_hot", "left_shift", "right_shift", "invert"}
