@@ -218,6 +218,7 @@ class _Slope(NamedTuple):
     estimate: float
     spread: float  # of the estimates from neighbouring steps
     noise: float  # what rounding may amount to at the step taken
+    steepness: float  # the larger of the one-sided slopes at that step
     rough: str  # what speaks against a derivative at this point
 
 
@@ -236,12 +237,14 @@ def _slope(phi: Callable[[float], float], noise: float) -> _Slope:
         estimates = (64.0 * central[1:] - central[:-1]) / 63.0
         changes = np.abs(np.diff(estimates))
         spreads = np.maximum(changes[:-1], changes[1:])
-        noises = noise / STEPS[2:-1]
+        steepness = (np.maximum(np.abs(up), np.abs(down)) / STEPS)[2:-1]
+        noises = noise / STEPS[2:-1] + EPS * steepness
         errors = spreads + noises
         best = int(np.argmin(np.where(np.isfinite(errors), errors, np.inf)))
         rough = _roughness(up, down, noise)
-    estimate = float(estimates[1:-1][best])
-    return _Slope(estimate, float(spreads[best]), float(noises[best]), rough)
+    columns = (estimates[1:-1], spreads, noises, steepness)
+    estimate, spread, noise, steep = (float(column[best]) for column in columns)
+    return _Slope(estimate, spread, noise, steep, rough)
 
 
 def _roughness(up: np.ndarray, down: np.ndarray, noise: float) -> str:
@@ -273,9 +276,10 @@ class _Comparison(NamedTuple):
     @property
     def error(self) -> float:
         """The difference as a multiple of what numerical differentiation leaves open."""
-        estimate, spread, noise, _ = self.numerical
+        estimate, spread, noise, steepness, _ = self.numerical
         difference, scale = abs(estimate - self.analytic), max(abs(estimate), abs(self.analytic))
-        tolerance = math.sqrt(EPS) * scale + min(10.0 * spread, EPS**0.25 * scale) + 10.0 * noise
+        unsettled = min(10.0 * spread, EPS**0.25 * max(scale, steepness))
+        tolerance = math.sqrt(EPS) * scale + unsettled + 10.0 * noise
         if math.isnan(difference) or math.isnan(tolerance):
             return math.inf
         return difference / tolerance if difference else 0.0

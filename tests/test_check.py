@@ -27,6 +27,7 @@ X = np.array([0.3, -1.2, 2.5])
         (lambda x: np.exp(x), (100.0,)),
         (lambda x: np.sin(x) ** 2 + np.cos(x) ** 2, (X,)),
         (lambda x: x - x, (X,)),
+        (lambda x: np.sum(np.tanh(x @ np.array([0.5, -0.5])) ** 2), (np.ones((3, 2)),)),
     ],
 )  # fmt: skip
 def test_right_derivatives_pass(f, args):
