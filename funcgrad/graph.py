@@ -182,11 +182,13 @@ def named_arguments(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -
     """The arguments of a call by the names of ``f``'s parameters, in the order of their leaves."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
-    except ValueError:  # NumPy's ufuncs have no signature in older releases
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
-    names += [f"{rest}[{i}]" for i in range(len(args) - len(names))]
+    except ValueError:  # as for NumPy's ufuncs in its releases before 2.4
+        names = ["x"] if len(args) == 1 else [f"x{i + 1}" for i in range(len(args))]
+    else:
+        by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        names = [p.name for p in parameters if p.kind in by_place]
+        rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
+        names += [f"{rest}[{i}]" for i in range(len(args) - len(names))]
     return dict(zip(names, args)) | dict(sorted(kwargs.items()))
 
 
