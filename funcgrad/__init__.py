@@ -1,6 +1,6 @@
 """Functional, transform-based automatic differentiation for plain NumPy programs."""
 
-from . import check, debug, methods, nn, optim, random, rules, tree
+from . import check, debug, nn, optim, random, tree
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
@@ -28,11 +28,9 @@ __all__ = [
     "jacrev",
     "jvp",
     "make_graph",
-    "methods",
     "nn",
     "optim",
     "random",
-    "rules",
     "stop_gradient",
     "tree",
     "value",

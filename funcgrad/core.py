@@ -83,6 +83,10 @@ class Trace:
         # The instance attribute hides the method, so that a live trace pays for no check.
         self.process = _leaked  # type: ignore[method-assign]
 
+    @property
+    def closed(self) -> bool:
+        return self.process is _leaked
+
     def lose(self, tracer: Tracer, what: str, instead: str) -> Any:
         """Answer a request for a plain number in place of ``tracer``: refused by default."""
         raise DerivativeLostError(
@@ -93,11 +97,15 @@ class Trace:
 
 
 def _leaked(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> NoReturn:
-    leak = next(t for t in operands if type(t) is Tracer and t.owner.process is _leaked)
-    raise LeakedTracerError(
-        f"{primitive.name} got a traced value of shape {leak.shape} and dtype {leak.dtype} that "
-        f"belongs to {leak.owner.label}, which has ended. Return the value from the function "
-        f"(has_aux=True carries extra results), or keep value(t), the plain number."
+    raise leak(primitive.name, next(t for t in operands if type(t) is Tracer and t.owner.closed))
+
+
+def leak(user: str, t: Tracer) -> LeakedTracerError:
+    """The error for a tracer of an ended transform that ``user`` came upon."""
+    return LeakedTracerError(
+        f"{user} got a traced value of shape {t.shape} and dtype {t.dtype} that belongs to "
+        f"{t.owner.label}, which has ended. Return the value from the function (has_aux=True "
+        f"carries extra results), or keep value(t), the plain number."
     )
 
 
@@ -170,20 +178,25 @@ def _function_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-# Types that an operator takes as they are; anything else NumPy converts first.
+#: Python's own numbers, whose dtype gives way to that of whatever they meet.
+WEAK = {float, complex}
+# Types that an operation takes as they are.
 _OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
 
 
-def _array_like(x: Any) -> Any:
-    """An operand of a ufunc: lists become arrays."""
-    return np.asarray(x) if type(x) is list or type(x) is tuple else x
-
-
-def _operand(x: Any) -> Any:
-    """The other operand of an operator, where it is not of a type that NumPy computes with."""
-    if isinstance(x, list | tuple) or hasattr(x, "__array__"):
-        return np.asarray(x)
-    return NotImplemented
+def operand(x: Any) -> Any:
+    """What a NumPy call computes with when it is given ``x``: lists become arrays of our own."""
+    if type(x) in _OPERANDS or type(x) is Tracer:
+        return x
+    if isinstance(x, np.memmap):
+        return x.view(np.ndarray)
+    if isinstance(x, np.ndarray):
+        raise UnsupportedError(
+            f"a traced value met a {type(x).__name__}, whose own arithmetic has no derivative "
+            f"rule. Pass np.asarray(x), and a mask by where= or np.where."
+        )
+    is_array_like = hasattr(x, "__array__") and not isinstance(x, type)
+    return np.array(x) if is_array_like or isinstance(x, list | tuple) else x
 
 
 def _binary(symbol: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -191,13 +204,17 @@ def _binary(symbol: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..
         if type(other) is Tracer:
             owner = self.owner if self.owner.birth >= other.owner.birth else other.owner
             return owner.process(OPERATORS[symbol], (self, other), {})
-        if type(other) not in _OPERANDS and (other := _operand(other)) is NotImplemented:
-            return NotImplemented
+        if type(other) not in _OPERANDS:
+            other = operand(other)
+            if type(other) not in _OPERANDS:
+                return NotImplemented
         return self.owner.process(OPERATORS[symbol], (self, other), {})
 
     def reflected(self: Tracer, other: Any) -> Any:
-        if type(other) not in _OPERANDS and (other := _operand(other)) is NotImplemented:
-            return NotImplemented
+        if type(other) not in _OPERANDS:
+            other = operand(other)
+            if type(other) not in _OPERANDS:
+                return NotImplemented
         return self.owner.process(OPERATORS[symbol], (other, self), {})
 
     return forward, reflected
@@ -243,7 +260,7 @@ class Tracer:
             if primitive is not None:
                 if len(inputs) == 1:
                     return self.owner.process(primitive, inputs, kwargs)
-                return bind(primitive, tuple(map(_array_like, inputs)), kwargs)
+                return bind(primitive, tuple(map(operand, inputs)), kwargs)
         out = kwargs.pop("out", (None,))
         if any(o is not None for o in out):
             raise DerivativeLostError(
@@ -255,7 +272,7 @@ class Tracer:
         if method == "__call__" and ufunc in UFUNCS:
             if kwargs:
                 return self._refuse(f"np.{ufunc.__name__}", f"keyword {next(iter(kwargs))!r}")
-            return bind(UFUNCS[ufunc], tuple(map(_array_like, inputs)), kwargs)
+            return bind(UFUNCS[ufunc], tuple(map(operand, inputs)), kwargs)
         if method == "__call__" and ufunc in FUNCTIONS:
             return FUNCTIONS[ufunc](*inputs, **kwargs)
         if (ufunc, method) in FUNCTIONS:
@@ -265,6 +282,12 @@ class Tracer:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call(function, args, kwargs)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"a traced value has no attribute {name!r}. Where the plain array is meant, write "
+            f"funcgrad.value(t).{name}."
+        )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         return self.owner.lose(
@@ -285,11 +308,11 @@ class Tracer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return np.shape(self.value) if type(self.value) is float else self.value.shape
+        return () if type(self.value) in WEAK else self.value.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.result_type(self.value) if type(self.value) is float else self.value.dtype
+        return np.dtype(type(self.value)) if type(self.value) in WEAK else self.value.dtype
 
     def __len__(self) -> int:
         if not self.shape:
@@ -361,7 +384,7 @@ class Tracer:
     __truediv__, __rtruediv__ = _binary(operator.truediv)
     __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
     __mod__, __rmod__ = _binary(operator.mod)
-    __pow__, __rpow__ = _binary(operator.pow)
+    _power, __rpow__ = _binary(operator.pow)
     __matmul__, __rmatmul__ = _binary(operator.matmul)
     __and__, __rand__ = _binary(operator.and_)
     __or__, __ror__ = _binary(operator.or_)
@@ -379,14 +402,19 @@ class Tracer:
     __abs__ = _unary(operator.abs)
     __invert__ = _unary(operator.invert)
 
+    def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        if modulo is not None:
+            raise TypeError("pow() with a modulus takes integers, not a traced value.")
+        return self._power(other)
+
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
-    def __round__(self, digits: int = 0) -> Any:
-        return call(np.round, (self, digits), {})
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.value) if digits is None else call(np.round, (self, digits), {})
 
     def __getitem__(self, at: Any) -> Any:
         if type(at) is int or type(at) is slice:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Primitive, Trace, Tracer, bind
-from .errors import DerivativeLostError
-from .verbs import Like, Pull, gather
+from .core import Primitive, Trace, Tracer, bind, call, raw
+from .rules.elementwise import annihilate
+from .transform import check_input, is_number, run
+from .verbs import PYTHON_NUMBERS, Like, Pull, gather, strong
 
 
 class Dual(Trace):
@@ -54,18 +55,31 @@ def _zeros(x: Any) -> Any:
 
 def _push(push: Pull, i: int, t: Any, values: list[Any], keywords: dict[str, Any]) -> Any:
     ans = Like(values[-1])
+
+    def keep(x: Any, k: int) -> Any:
+        return strong(x, values[-1]) if k >= 0 and type(x) in PYTHON_NUMBERS else x
+
     if push.elementwise and np.shape(t) != ans.shape:
         t = np.broadcast_to(t, ans.shape)
-    strong = [ans.dtype.type(x) if type(x) in (float, int, bool, complex) else x for x in values]
     if push.need is not None:
-        return push.call(t, strong[push.need])
-    return push.call(t, gather(push, i, strong, keywords))
+        residuals = keep(values[push.need], push.need)
+    else:
+        residuals = gather(push, i, values, keywords, keep)
+    with np.errstate(all="ignore"):
+        tangent = push.call(t, residuals)
+        # As in the backward walk, a zero tangent annihilates an infinite local derivative.
+        if push.elementwise and not np.isfinite(raw(tangent)).all():
+            tangent = annihilate(t, tangent)
+    return tangent
 
 
 def jvp(
     f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[Any, Any]:
-    """``f(*primals)`` and its directional derivative along ``tangents``, a pytree like it.
+    """``f(*primals)`` and its directional derivative along ``tangents``.
+
+    ``primals`` is the tuple of f's arguments, pytrees of floats and float arrays, ``tangents`` one
+    like it. A tangent of the result has its shape, dtype and kind.
 
     >>> import numpy as np, funcgrad as fg
     >>> out, tangent = fg.jvp(np.sin, (0.0,), (2.0,))
@@ -73,32 +87,44 @@ def jvp(
     2.0
     """
     trace = Dual(f)
-    leaves, structure = tree.flatten(primals)
-    tree.check_same(structure, tangents, "tangents", "primals")
-    duals = [_dual(trace, x, t) for x, t in zip(leaves, tree.leaves(tangents))]
-    try:
-        out = f(*tree.unflatten(structure, duals))
-    except ValueError as error:
-        if isinstance(error.__cause__, DerivativeLostError):
-            raise DerivativeLostError(str(error.__cause__)) from error
-        raise
-    finally:
-        trace.close()
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):
+            raise TypeError(
+                f"{trace.label}: {name} must be a tuple with one entry an argument, not "
+                f"{type(given).__name__}. Write jvp(f, (x,), (t,))."
+            )
+    leaves, structure = tree.flatten(tuple(primals))
+    tree.check_same(structure, tuple(tangents), "tangents", "primals")
+    duals: list[Any] = []
+    for path, x, t in zip(structure.paths(), leaves, tree.leaves(tuple(tangents))):
+        check_input(x, f"{trace.label}: the primal{tree.keystr(path)}")
+        duals.append(Tracer(trace, x, _tangent(x, t, path, trace.label)))
+    out = run(trace, f, tree.unflatten(structure, duals), {})
     outs, structure = tree.flatten(out)
-    split = [
-        (t.value, t.node) if type(t) is Tracer and t.owner is trace else (t, _zeros(t)[()])
-        for t in outs
-    ]
+    split = [_split(trace, t) for t in outs]
     return (
         tree.unflatten(structure, [value for value, _ in split]),
         tree.unflatten(structure, [tangent for _, tangent in split]),
     )
 
 
-def _dual(trace: Dual, x: Any, t: Any) -> Tracer:
+def _tangent(x: Any, t: Any, path: tree.Path, label: str) -> Any:
+    """The tangent of the leaf ``x``, in its dtype."""
     like = Like(x)
-    if np.shape(t) != like.shape:
-        raise ValueError(
-            f"{trace.label}: a tangent has shape {np.shape(t)}, its primal {like.shape}."
+    shape, dtype = np.shape(t), np.result_type(t) if is_number(t) else None
+    if shape != like.shape or dtype is None or not np.can_cast(dtype, like.dtype, "same_kind"):
+        raise TypeError(
+            f"{label}: the tangent{tree.keystr(path)} has shape {shape} and dtype "
+            f"{dtype or type(t).__name__}, its primal shape {like.shape} and dtype {like.dtype}."
         )
-    return Tracer(trace, x, t.astype(like.dtype) if hasattr(t, "astype") else like.dtype.type(t))
+    return call(np.astype, (t, like.dtype), {})
+
+
+def _split(trace: Dual, out: Any) -> tuple[Any, Any]:
+    """A leaf of the result and its tangent, which is of the same kind."""
+    if type(out) is not Tracer or out.owner is not trace:
+        return out, _zeros(out)[()]
+    value, tangent = out.value, out.node
+    if type(tangent) is np.ndarray and type(value) is not np.ndarray:
+        tangent = tangent[()]
+    return value, tangent

@@ -20,18 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from .core import Primitive, Trace, Tracer, raw
+from .core import WEAK, Primitive, Trace, Tracer, raw
 from .errors import MutationError
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
-from .verbs import Like, Pull, unbroadcast
+from .verbs import PYTHON_NUMBERS, Like, Pull, gather, strong, unbroadcast
 
 # An array from outside that a rule keeps is copied, each time while it is small and once a tape
 # while it is of middling size; a large one is fingerprinted.
 SMALL_BYTES = 1 << 12
 LARGE_BYTES = 1 << 22
 
-_PYTHON_SCALARS = (float, int, bool, complex)
 _SCALARS = {float, complex, *np.sctypeDict.values()}
 
 
@@ -68,6 +67,7 @@ class Tape(Trace):
         kind = type(ans)
         is_scalar = kind in _SCALARS
         node = next(self.nodes)
+        record: tuple[Any, ...] = ()
         for i, t in enumerate(operands):
             if type(t) is not Tracer or t.owner is not self:
                 continue
@@ -80,101 +80,77 @@ class Tape(Trace):
                 if type(residual) is np.ndarray:
                     if need >= 0:
                         residual = self.keep(residual, operands[need], primitive)
-                elif type(residual) in _PYTHON_SCALARS:
-                    residual = _strong(residual, ans)
+                elif type(residual) in PYTHON_NUMBERS:
+                    residual = strong(residual, ans)
             elif pull.sources:
-                residual = self.gather(pull, i, operands, values, keywords, primitive)
+                residual = gather(pull, i, values, keywords, self.keeper(operands, ans, primitive))
             else:
                 residual = None
             x = values[i]
             if is_scalar and type(x) is kind:
                 like = None
-            elif type(x) is float or kind is float:
+            elif kind in WEAK or type(x) in WEAK:
                 like = Like(x)
             elif x.dtype is ans.dtype and (not pull.elementwise or x.shape == ans.shape):
                 like = None
             else:
                 like = Like(x)
-            self.edges.extend((node, t.node, pull, residual, like))
+            edge = (node, t.node, pull, residual, like)
+            record = record + edge if record else edge
+        if record:
+            # One call for all edges of an operation, so that threads cannot come in between.
+            self.edges.extend(record)
         return Tracer(self, ans, node)
 
-    # Residuals.
+    def keeper(self, operands: tuple[Any, ...], ans: Any, primitive: Primitive) -> Any:
+        """How ``gather`` keeps operand ``k`` of an operation, or a keyword (−1)."""
 
-    def gather(
-        self,
-        pull: Pull,
-        i: int,
-        operands: tuple[Any, ...],
-        values: list[Any],
-        keywords: dict[str, Any],
-        primitive: Primitive,
-    ) -> tuple[Any, ...]:
-        """The residual tuple of a rule that takes more than one."""
-        residuals: list[Any] = []
-        for kind, key, default in pull.sources:
-            if kind == "operand":
-                r = values[key]
-                if type(r) is np.ndarray:
-                    if key >= 0:
-                        r = self.keep(r, operands[key], primitive)
-                elif type(r) in _PYTHON_SCALARS:
-                    r = _strong(r, values[-1])
-            elif kind == "keyword":
-                r = keywords.get(key, default)
-                if type(r) is np.ndarray:
-                    r = self.keep(r, r, primitive)
-            elif kind == "like":
-                r = Like(values[key])
-            elif kind == "i":
-                r = i
-            else:
-                r = tuple(
-                    self.keep(x, t, primitive) if type(x) is np.ndarray else x
-                    for x, t in zip(values[key], operands[key.start :])
-                )
-            residuals.append(r)
-        return tuple(residuals)
+        def keep(r: Any, k: int) -> Any:
+            if type(r) is np.ndarray:
+                return self.keep(r, operands[k] if k >= 0 else r, primitive)
+            return strong(r, ans) if k >= 0 and type(r) in PYTHON_NUMBERS else r
 
-    def keep(self, x: np.ndarray, source: Any, primitive: Primitive) -> np.ndarray:
-        """``x`` as a residual: safe from what the caller may do to it before the walk.
+        return keep
+
+    def keep(self, r: np.ndarray, source: Any, primitive: Primitive) -> np.ndarray:
+        """``r``, the value of ``source``, as a residual: safe from what the caller may do to it.
 
         An array that an operation of this tape made is safe. One that came from outside, or is a
         view of one, is copied or watched.
         """
-        if (
-            source is not x
-            and type(source) is Tracer
-            and source.node >= self.inputs
-            and (x.base is None or id(_base(x)) not in self.borrowed)
-        ):
-            return x
-        if x.nbytes <= SMALL_BYTES:
-            return x.copy(order="K")
-        watched = self.watched.get(id(x))
+        base = r if r.base is None else _base(r)
+        if type(source) is Tracer and source.node >= self.inputs:
+            if id(base) not in self.borrowed:
+                return r
+        elif not base.flags.writeable:
+            return r
+        if r.nbytes <= SMALL_BYTES:
+            return r.copy(order="K")
+        watched = self.watched.get(id(r))
+        if watched is not None and watched.changed():
+            if watched.kept is r:
+                raise self.mutation(watched)
+            watched = None
         if watched is None:
-            watched = self.watched[id(x)] = _Watched(x, primitive.name)
-        else:
-            # Its copy serves again, unless the walk finds that it had changed in between.
-            watched.checked = True
+            watched = self.watched[id(r)] = _Watched(r, primitive.name)
         return watched.kept
 
-    def check_unchanged(self) -> None:
-        """Raise if an array is not what it was when an operation used it."""
-        for watched in self.watched.values():
-            if watched.checked and watched.changed():
-                x = watched.array
-                raise MutationError(
-                    f"an array of shape {x.shape} and dtype {x.dtype} was changed in place after "
-                    f"{watched.user} used it and before the backward pass, which needs its old "
-                    f"values ({self.label}). Pass a copy (x.copy()), or write x = x + … for x += …."
-                )
+    def mutation(self, watched: _Watched) -> MutationError:
+        x = watched.array
+        return MutationError(
+            f"an array of shape {x.shape} and dtype {x.dtype} was changed in place after "
+            f"{watched.user} used it and before the backward pass, which needs its old values "
+            f"({self.label}). Pass a copy (x.copy()), or write x = x + … for x += …."
+        )
 
     # The walk.
 
     def walk(self, seeds: dict[int, Any]) -> list[Any]:
         """The cotangent of each input, ``None`` where nothing reached it, and raw arrays owned by
         the caller. ``seeds`` maps nodes to cotangents; the tape stays as it was."""
-        self.check_unchanged()
+        for watched in self.watched.values():
+            if watched.kept is watched.array and watched.changed():
+                raise self.mutation(watched)
         with np.errstate(all="ignore"):
             cotangents = self._walk(seeds, guarded=False)
             # A zero cotangent annihilates an infinite local derivative. Only then can a finite
@@ -218,16 +194,17 @@ class Tape(Trace):
 
 
 class _Watched:
-    """An array from outside that the backward walk needs as it was when ``user`` took it."""
+    """An array from outside that the backward walk needs as it was when ``user`` took it: a copy
+    where it is of middling size, itself and a fingerprint where it is large."""
 
-    __slots__ = ("array", "checked", "fingerprint", "kept", "user")
+    __slots__ = ("array", "fingerprint", "kept", "user")
 
     def __init__(self, array: np.ndarray, user: str) -> None:
         self.array = array
         self.user = user
-        self.checked = array.nbytes > LARGE_BYTES
-        self.kept = array if self.checked else array.copy(order="K")
-        self.fingerprint = _fingerprint(array) if self.checked else None
+        is_large = array.nbytes > LARGE_BYTES
+        self.kept = array if is_large else array.copy(order="K")
+        self.fingerprint = _fingerprint(array) if is_large else None
 
     def changed(self) -> bool:
         if self.kept is self.array:
@@ -240,7 +217,7 @@ _SALT = np.arange(1 << 14, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _fingerprint(x: np.ndarray) -> tuple[int, bytes]:
-    """A checksum of every byte of ``x`` that depends on where each stands."""
+    """A checksum of every bit of ``x`` that depends on where each stands."""
     if 0 in x.strides:  # a broadcast view repeats itself
         x = x[tuple(slice(1) if stride == 0 else slice(None) for stride in x.strides)]
     data = x.ravel(order="K").view(np.uint8)
@@ -249,7 +226,10 @@ def _fingerprint(x: np.ndarray) -> tuple[int, bytes]:
     checksum = 0
     for start in range(0, words.size, _SALT.size):
         block = words[start : start + _SALT.size]
-        checksum = hash((checksum, int(np.add.reduce(block ^ _SALT[: block.size]))))
+        mixed = block ^ _SALT[: block.size]
+        # The sum of whole words loses pairs of changes in their top bits; that of halves does not.
+        sums = int(np.add.reduce(mixed)), int(np.add.reduce(mixed >> np.uint64(32)))
+        checksum = hash((checksum, sums))
     return checksum, data[whole:].tobytes()
 
 
@@ -257,11 +237,6 @@ def _base(x: np.ndarray) -> np.ndarray:
     while type(x.base) is np.ndarray:
         x = x.base
     return x
-
-
-def _strong(x: Any, ans: Any) -> Any:
-    """A Python number as a NumPy scalar, so that a rule may divide by it as NumPy does."""
-    return np.float64(x) if type(ans) is float else ans.dtype.type(x)
 
 
 def _among(c: Any, residual: Any) -> bool:

@@ -5,7 +5,8 @@ backward pass, and nothing else is. The first parameter is the cotangent ``g`` (
 the tangent ``t``); the others are among ::
 
     ans                 the result
-    x, y, z             the operands, in order; xs all of them, ys all but the first, as a tuple
+    x, y, z             the operands, in order; ys is the tuple of all but the first
+    others              all operands as a tuple, with a stand-in for the one that g is for
     x_like, y_like, …   a stand-in with the operand's shape and dtype that keeps no array alive
     i                   which operand the cotangent is for, where one rule serves all of them
 
@@ -30,7 +31,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .core import FUNCTIONS, OPERATORS, UFUNCS, Primitive, _function_name, _holds_tracer, strip
+from .core import (
+    FUNCTIONS,
+    OPERATORS,
+    UFUNCS,
+    WEAK,
+    Primitive,
+    _function_name,
+    _holds_tracer,
+    operand,
+    strip,
+)
 from .errors import DerivativeLostError, UnsupportedError
 
 Rule = Callable[..., Any]
@@ -39,7 +50,6 @@ Rule = Callable[..., Any]
 PRIMITIVES: dict[str, Primitive] = {}
 
 _OPERANDS = {"x": 0, "y": 1, "z": 2}
-_TUPLES = {"xs": slice(0, -1), "ys": slice(1, -1)}  # of [*operands, ans]
 
 
 class Like:
@@ -48,8 +58,9 @@ class Like:
     __slots__ = ("dtype", "shape")
 
     def __init__(self, x: Any) -> None:
-        self.shape: tuple[int, ...] = np.shape(x)
-        self.dtype: np.dtype[Any] = x.dtype if hasattr(x, "dtype") else np.result_type(x)
+        weak = type(x) in (float, complex, int, bool)
+        self.shape: tuple[int, ...] = () if weak else x.shape
+        self.dtype: np.dtype[Any] = np.dtype(type(x)) if weak else x.dtype
 
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: int(np.prod(self.shape)))
@@ -93,28 +104,46 @@ def _source(name: str, default: Any) -> tuple[str, Any, Any]:
         return ("operand", _OPERANDS[name], None)
     if name.endswith("_like") and name[:-5] in _OPERANDS:
         return ("like", _OPERANDS[name[:-5]], None)
-    if name == "i":
-        return ("i", None, None)
-    if name in _TUPLES:
-        return ("tuple", _TUPLES[name], None)
+    if name in ("i", "ys", "others"):
+        return (name, None, None)
     return ("keyword", name, default)
 
 
-def gather(pull: Pull, i: int, values: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
-    """The residual tuple of a rule; ``values`` holds the operands and, last, the result."""
-    residuals = []
+def gather(
+    pull: Pull, i: int, values: list[Any], keywords: dict[str, Any], keep: Callable[[Any, int], Any]
+) -> tuple[Any, ...]:
+    """The residuals of a rule that takes several; ``values`` holds the operands and, last, the
+    result. ``keep(r, k)`` is asked for every array: operand ``k``, or a keyword (``k`` is −1)."""
+    residuals: list[Any] = []
     for kind, key, default in pull.sources:
         if kind == "operand":
-            residuals.append(values[key])
+            residuals.append(values[-1] if key == -1 else keep(values[key], key))
         elif kind == "keyword":
-            residuals.append(keywords.get(key, default))
+            residuals.append(keep(keywords[key], -1) if key in keywords else default)
         elif kind == "like":
             residuals.append(Like(values[key]))
         elif kind == "i":
             residuals.append(i)
+        elif kind == "ys":
+            residuals.append(tuple(keep(values[k], k) for k in range(1, len(values) - 1)))
         else:
-            residuals.append(tuple(values[key]))
+            residuals.append(
+                tuple(
+                    Like(values[k]) if k == i else keep(values[k], k)
+                    for k in range(len(values) - 1)
+                )
+            )
     return tuple(residuals)
+
+
+#: Python's numbers, which divide differently from NumPy's scalars.
+PYTHON_NUMBERS = {float, int, bool, complex}
+
+
+def strong(x: Any, ans: Any) -> Any:
+    """A Python number as a NumPy scalar of the result's precision, to divide as NumPy does."""
+    dtype = np.dtype(type(ans)) if type(ans) in WEAK else ans.dtype
+    return np.result_type(dtype, x).type(x) if type(x) is complex else dtype.type(x)
 
 
 # Calls of NumPy functions, brought to one form.
@@ -142,14 +171,23 @@ def _is_default(given: Any, default: Any) -> bool:
 
 
 def _adapter(
-    function: Any, handler: Rule, operands: int, keywords: frozenset[str], names: str | None
+    function: Any,
+    handler: Rule,
+    operands: int,
+    keywords: frozenset[str],
+    names: str | None = None,
+    sequence: bool = False,
 ) -> Rule:
     """``handler`` behind NumPy's own signature: the first ``operands`` parameters by position, the
-    others by name, those left at NumPy's default dropped, those without a rule refused."""
+    others by name, those left at NumPy's default dropped, those without a rule refused. Lists are
+    replaced by arrays and tuples that the caller cannot change, but for a ``sequence`` of arrays.
+    """
     defaults = _parameters(function, names)
     order = list(defaults)
 
     def adapted(*args: Any, **kwargs: Any) -> Any:
+        if not sequence:
+            args = (*map(operand, args[:operands]), *args[operands:])
         if not kwargs and len(args) == operands:
             return handler(*args)
         named = dict(zip(order[operands:], args[operands:]))
@@ -177,9 +215,15 @@ def _adapter(
                     f"{_function_name(function)}: its keyword {name!r} cannot be a traced value. "
                     f"Pass value(t) where no gradient is wanted."
                 )
+            elif type(given) is list:
+                named[name] = _frozen(given)
         return handler(*args, **named)
 
     return adapted
+
+
+def _frozen(x: Any) -> Any:
+    return tuple(map(_frozen, x)) if type(x) is list else x
 
 
 def _known(keywords: frozenset[str]) -> str:
@@ -323,15 +367,18 @@ def rule(
     return _declare(function, pulls, pushes, symbol=symbol, accepts=accepts, dispatches=dispatches)
 
 
-def composite(function: Any, operands: int = 1, names: str | None = None) -> Callable[[Rule], Rule]:
+def composite(
+    function: Any, operands: int = 1, names: str | None = None, sequence: bool = False
+) -> Callable[[Rule], Rule]:
     """Declare that a NumPy function is the decorated code over other functions.
 
-    Its parameters after the first ``operands`` are the keywords it takes.
+    Its parameters after the first ``operands`` are the keywords it takes. ``sequence``: its operand
+    is a sequence of arrays, some of which may be traced.
     """
 
     def declare(body: Rule) -> Rule:
         keywords = frozenset(inspect.signature(body).parameters)
-        FUNCTIONS[function] = _adapter(function, body, operands, keywords, names)
+        FUNCTIONS[function] = _adapter(function, body, operands, keywords, names, sequence)
         return body
 
     return declare

@@ -1,5 +1,13 @@
-"""The derivative rules, one file a family of NumPy functions. Importing it declares them all."""
+"""What NumPy functions do on tracers, one file a family. Importing it declares them all."""
 
-from . import constants, contractions, elementwise, indexing, reductions, shapes
+from . import constants, contractions, elementwise, indexing, methods, reductions, shapes
 
-__all__ = ["constants", "contractions", "elementwise", "indexing", "reductions", "shapes"]
+__all__ = [
+    "constants",
+    "contractions",
+    "elementwise",
+    "indexing",
+    "methods",
+    "reductions",
+    "shapes",
+]

@@ -24,7 +24,6 @@ for _ufunc, _symbol in (
 ):
     constant(_ufunc, symbol=_symbol)
 
-constant(np.floor_divide, symbol=(operator.floordiv, np.floor_divide))
 
 for _name in """floor ceil trunc rint sign signbit heaviside spacing isnan isfinite isinf nextafter
         logical_and logical_or logical_xor logical_not""".split():

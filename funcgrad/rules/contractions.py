@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS
+from ..core import FUNCTIONS, operand
 from ..errors import UnsupportedError
 from ..verbs import bilinear, composite, multilinear, unbroadcast
 
@@ -115,27 +115,27 @@ def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
     return np.einsum(subscripts, *xs, optimize=optimize)
 
 
-def _einsum_pull(g: Any, i: int, xs: tuple[Any, ...], subscripts: str, optimize: Any) -> Any:
+def _einsum_pull(g: Any, i: int, others: tuple[Any, ...], subscripts: str, optimize: Any) -> Any:
     inputs, _, output = subscripts.partition("->")
     terms = inputs.split(",")
-    x, mine = xs[i], terms[i]
-    others = [*zip(terms[:i] + terms[i + 1 :], xs[:i] + xs[i + 1 :]), (output, g)]
+    x, mine = others[i], terms[i]
+    factors = [*zip(terms[:i] + terms[i + 1 :], others[:i] + others[i + 1 :]), (output, g)]
     # Along a label that only this operand has, or against which the others are broadcast, the
     # cotangent is constant.
-    sizes = {a: n for labels, t in others for a, n in zip(labels, t.shape) if n != 1}
+    sizes = {a: n for labels, t in factors for a, n in zip(labels, t.shape) if n != 1}
     for label, size in dict(zip(mine, x.shape)).items():
         if label not in sizes:
-            others.append((label, np.ones(size, x.dtype)))
+            factors.append((label, np.ones(size, x.dtype)))
     # A label that stands twice in it is a diagonal: the cotangent is zero off it.
     distinct = ""
     for place, label in enumerate(mine):
         if label in distinct:
             fresh = next(a for a in _LETTERS if a not in subscripts and a not in distinct)
-            others.append((label + fresh, np.eye(x.shape[place], dtype=x.dtype)))
+            factors.append((label + fresh, np.eye(x.shape[place], dtype=x.dtype)))
             label = fresh
         distinct += label
-    spec = ",".join(labels for labels, _ in others) + "->" + distinct
-    return unbroadcast(np.einsum(spec, *(t for _, t in others), optimize=optimize), x.shape)
+    spec = ",".join(labels for labels, _ in factors) + "->" + distinct
+    return unbroadcast(np.einsum(spec, *(t for _, t in factors), optimize=optimize), x.shape)
 
 
 #: ``np.einsum`` of its operands, by explicit subscripts without an ellipsis.
@@ -180,6 +180,7 @@ def einsum(*operands: Any, optimize: Any = False, **keywords: Any) -> Any:
             subscripts += "->" + "".join(
                 "..." if a is Ellipsis else _LETTERS[a] for a in operands[-1]
             )
+    xs = [operand(x) for x in xs]
     subscripts = _explicit(subscripts, [np.ndim(x) for x in xs])
     return contraction(*xs, subscripts=subscripts, optimize=optimize)
 

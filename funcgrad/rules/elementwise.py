@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, Primitive, call
+from ..core import FUNCTIONS, Primitive, call, operand
 from ..verbs import composite, constant, elementwise
 
 LN2 = math.log(2.0)
@@ -33,11 +33,14 @@ annihilate = elementwise(
 # zero, and powers of Python floats that overflow or are not real.
 
 
-def _divide(x: Any, y: Any) -> Any:
-    try:
-        return x / y
-    except ZeroDivisionError:
-        return float(np.divide(x, y))
+def _as_numpy(symbol: Any, ufunc: np.ufunc) -> tuple[Any, Any]:
+    def impl(x: Any, y: Any) -> Any:
+        try:
+            return symbol(x, y)
+        except ZeroDivisionError:
+            return float(ufunc(x, y))
+
+    return symbol, impl
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -53,7 +56,7 @@ elementwise(
     np.divide,
     lambda g, y: g / y,
     lambda g, ans, y: -g * (ans / y),
-    symbol=(operator.truediv, _divide),
+    symbol=_as_numpy(operator.truediv, np.divide),
 )
 elementwise(np.negative, lambda g: -g, symbol=operator.neg)
 elementwise(np.positive, lambda g: g, symbol=operator.pos)
@@ -79,14 +82,15 @@ def _power_dy(x: Any, y: Any) -> Any:
 #: ∂(x**y)/∂x = y·x**(y−1), which is 0 where y = 0 even at x = 0.
 power_dx: Primitive = elementwise(
     _power_dx,
-    lambda g, x, y: g * (y * power_dx(x, y - 1.0)),
+    # y·(y−1)·x**(y−2), with the same exception.
+    lambda g, x, y: np.where((x == 0) & (y * (y - 1.0) == 0), 0.0, g * (y * power_dx(x, y - 1.0))),
     lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
 )
 #: ∂(x**y)/∂y = x**y·log x, which is 0 at x = 0 where x**y stands still or falls to 0.
 power_dy: Primitive = elementwise(
     _power_dy,
     lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
-    lambda g, x, y: g * (power_dy(x, y) * np.log(x)),
+    lambda g, x, y: np.where((x == 0) & (y >= 0), 0.0, g * (power_dy(x, y) * np.log(x))),
 )
 elementwise(
     np.power,
@@ -100,9 +104,12 @@ elementwise(
     np.remainder,
     lambda g: g,
     lambda g, x, y: -g * np.floor_divide(x, y),
-    symbol=(operator.mod, np.remainder),
+    symbol=_as_numpy(operator.mod, np.remainder),
 )
 elementwise(np.fmod, lambda g: g, lambda g, x, y: -g * np.trunc(x / y))
+
+
+constant(np.floor_divide, operands=2, symbol=_as_numpy(operator.floordiv, np.floor_divide))
 
 
 @composite(np.divmod, operands=2)
@@ -263,7 +270,11 @@ select = elementwise(
 
 
 def _where(condition: Any, *branches: Any) -> Any:
-    return select(condition, *branches) if branches else call(np.nonzero, (condition,), {})
+    if len(branches) == 1:
+        raise ValueError("np.where takes both x and y or neither")
+    if not branches:
+        return call(np.nonzero, (condition,), {})
+    return select(*map(operand, (condition, *branches)))
 
 
 FUNCTIONS[np.where] = _where

@@ -125,13 +125,17 @@ reduction(
     lambda x, axis=None, where=True, ddof=0: 2.0 * _deviation(x, axis, where, ddof),
     accepts=("dtype",),
 )
-reduction(
-    np.std,
-    lambda ans, x, axis=None, where=True, ddof=0: np.where(
-        ans == 0, 0.0, _deviation(x, axis, where, ddof) / np.where(ans == 0, 1.0, ans)
-    ),
-    accepts=("dtype",),
-)
+
+
+def _std_partial(ans: Any, x: Any, axis: Any = None, where: Any = True, ddof: float = 0) -> Any:
+    # Of equal values the mean, and with it the result, may be off by a rounding.
+    low = np.min(x, axis=axis, keepdims=True, where=where, initial=np.inf)
+    flat = np.all((x == low) | np.logical_not(where), axis=axis, keepdims=True)
+    deviation = _deviation(x, axis, where, ddof)
+    return np.where(flat, 0.0, deviation / np.where(flat, 1.0, ans))
+
+
+reduction(np.std, _std_partial, accepts=("dtype",))
 
 
 @composite(np.ptp)

@@ -6,8 +6,9 @@ import itertools
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..core import FUNCTIONS, Tracer
+from ..core import FUNCTIONS, Tracer, operand
 from ..errors import UnsupportedError
 from ..verbs import Like, composite, constant, linear, refuse, unbroadcast
 from .indexing import along
@@ -74,10 +75,9 @@ def tile(a: Any, reps: Any) -> Any:
 
 
 def _at_least(ndim: int, function: Any) -> None:
-    @composite(function, operands=1, names="x")
     def at_least(*arrays: Any) -> Any:
-        grown = [_grow(x, ndim) for x in arrays]
-        return grown[0] if len(grown) == 1 else tuple(grown)
+        grown = tuple(_grow(operand(x), ndim) for x in arrays)
+        return grown[0] if len(grown) == 1 else grown
 
     FUNCTIONS[function] = at_least
 
@@ -111,12 +111,15 @@ def _part(g: Any, i: int, axis: int, ends: tuple[int, ...]) -> Any:
 join = linear(_join, _part, variadic=True)
 
 
-@composite(np.concatenate, names="arrays axis=0 out=None dtype=None casting='same_kind'")
+@composite(
+    np.concatenate, names="arrays axis=0 out=None dtype=None casting='same_kind'", sequence=True
+)
 def concatenate(arrays: Any, axis: int | None = 0) -> Any:
-    arrays = list(arrays)
+    arrays = list(map(operand, arrays))
     if axis is None:
         arrays, axis = [np.ravel(a) for a in arrays], 0
-    ends = tuple(itertools.accumulate(np.shape(a)[axis] if np.ndim(a) else 1 for a in arrays))
+    axis = normalize_axis_index(axis, np.ndim(arrays[0]) if arrays else 1)
+    ends = tuple(itertools.accumulate(np.shape(a)[axis] if np.ndim(a) else 0 for a in arrays))
     return join(*arrays, axis=axis, ends=ends)
 
 
@@ -128,28 +131,28 @@ def _pile(*arrays: Any, axis: int) -> Any:
 pile = linear(_pile, lambda g, i, axis: g[along(axis, g.ndim, i)], variadic=True)
 
 
-@composite(np.stack)
+@composite(np.stack, sequence=True)
 def stack(arrays: Any, axis: int = 0) -> Any:
-    return pile(*arrays, axis=axis)
+    return pile(*map(operand, arrays), axis=axis)
 
 
-@composite(np.vstack)
+@composite(np.vstack, sequence=True)
 def vstack(tup: Any) -> Any:
     return np.concatenate([_grow(a, 2) for a in tup], axis=0)
 
 
-@composite(np.hstack)
+@composite(np.hstack, sequence=True)
 def hstack(tup: Any) -> Any:
     arrays = [_grow(a, 1) for a in tup]
     return np.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
 
 
-@composite(np.dstack)
+@composite(np.dstack, sequence=True)
 def dstack(tup: Any) -> Any:
     return np.concatenate([_grow(a, 3) for a in tup], axis=2)
 
 
-@composite(np.column_stack)
+@composite(np.column_stack, sequence=True)
 def column_stack(tup: Any) -> Any:
     columns = [np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup]
     return np.concatenate(columns, axis=1)
@@ -157,11 +160,7 @@ def column_stack(tup: Any) -> Any:
 
 @composite(np.append, operands=2)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    return np.concatenate([_array(arr), _array(values)], axis=axis)
-
-
-def _array(x: Any) -> Any:
-    return x if type(x) is Tracer else np.asarray(x)
+    return np.concatenate([arr, values], axis=axis)
 
 
 # Splitting.
@@ -276,7 +275,7 @@ to_integers = constant(_to_integers)
 def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     dtype = np.dtype(dtype)
     if type(x) is not Tracer:
-        return np.asarray(x).astype(dtype)
+        return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
     if dtype == x.dtype:
         return x
     return (cast if dtype.kind in "fc" else to_integers)(x, dtype=dtype)
@@ -290,7 +289,9 @@ def copy(a: Any, order: str = "K") -> Any:
 linear(np.real, lambda g: g)
 linear(
     np.imag,
-    lambda g, x_like: -1j * g if x_like.dtype.kind == "c" else np.zeros(x_like.shape, x_like.dtype),
+    lambda g, x_like: (
+        np.multiply(-1j, g) if x_like.dtype.kind == "c" else np.zeros(x_like.shape, x_like.dtype)
+    ),
 )
 
 # Arrays like a traced one, filled with a constant.

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .core import Tracer, call
+from ..core import Tracer, call
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:

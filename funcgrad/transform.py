@@ -1,0 +1,138 @@
+"""What every transform does around the user's function: name itself, check arguments, run it."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import tree
+from .core import Trace, Tracer, leak
+from .errors import DerivativeLostError
+from .verbs import Like
+
+Argnums = int | Sequence[int]
+
+
+def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Give a transformed function its name and the documentation of ``f``, which must be one."""
+    if not callable(f):
+        raise TypeError(
+            f"{transform} takes a function, and got {type(f).__name__} {f!r:.60}. "
+            f"Write {transform}(f)(x), not {transform}(f(x))."
+        )
+
+    def name(transformed: Any) -> Any:
+        functools.update_wrapper(transformed, f, assigned=("__module__", "__doc__"), updated=())
+        transformed.__name__ = f"{transform}({getattr(f, '__name__', type(f).__name__)})"
+        return transformed
+
+    return name
+
+
+def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """``f(*args, **kwargs)``, after which ``trace`` is closed."""
+    try:
+        out = f(*args, **kwargs)
+    except ValueError as error:
+        # NumPy hides what a traced value said to z[i] = t behind an error of its own.
+        hidden = error.__cause__ or error.__context__
+        if isinstance(hidden, DerivativeLostError):
+            raise DerivativeLostError(str(hidden)) from error
+        raise
+    finally:
+        trace.close()
+    for t in tree.leaves(out):
+        if type(t) is Tracer and t.owner is not trace and t.owner.closed:
+            raise leak(f"the result of {trace.label}", t)
+    return out
+
+
+def resolve_argnums(argnums: Argnums, count: int, label: str) -> tuple[list[int], bool]:
+    """The positions that ``argnums`` names, and whether it is one rather than a sequence."""
+    try:
+        single = not isinstance(argnums, list | tuple)
+        positions = [operator.index(i) for i in ([argnums] if single else argnums)]  # type: ignore
+    except TypeError:
+        raise TypeError(
+            f"{label}: argnums is an int or a tuple of ints, and got {argnums!r}."
+        ) from None
+    for i in positions:
+        if not -count <= i < count:
+            raise ValueError(
+                f"{label}: argnums={argnums} names argument {i}, but the call has {count} "
+                f"positional arguments. Differentiated arguments are passed by position."
+            )
+    positions = [i % count for i in positions]
+    if len(set(positions)) < len(positions):
+        raise ValueError(f"{label}: argnums={argnums} names an argument twice.")
+    return positions, single
+
+
+def is_real(leaf: Any) -> bool:
+    """Whether ``leaf`` is of a kind that has a gradient: a float or an array of floats."""
+    return type(leaf) is float or (
+        isinstance(leaf, np.ndarray | np.generic | Tracer) and leaf.dtype.kind == "f"
+    )
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether ``leaf`` is a number or an array of numbers."""
+    if isinstance(leaf, np.ndarray | np.generic | Tracer):
+        return leaf.dtype.kind in "biufc"
+    return isinstance(leaf, int | float | complex)
+
+
+def check_input(leaf: Any, where: Any, allow_int: bool = False) -> None:
+    """Raise unless ``leaf``, which the error calls ``where``, can be differentiated."""
+    if is_real(leaf) and (not isinstance(leaf, np.ndarray) or type(leaf) in _ARRAYS):
+        return
+    if isinstance(leaf, np.ndarray) and type(leaf) not in _ARRAYS:
+        raise TypeError(
+            f"{where} is a {type(leaf).__name__}, whose own arithmetic would not be "
+            f"differentiated. Pass np.asarray(x)."
+        )
+    if not is_number(leaf):
+        raise TypeError(
+            f"{where} is {leaf!r:.60} of type {type(leaf).__name__}, which has no gradient. "
+            f"Differentiate with respect to floats and arrays; pass the rest as other arguments."
+        )
+    like = Like(leaf)
+    if like.dtype.kind == "c":
+        raise TypeError(
+            f"{where} is complex (dtype {like.dtype}, shape {like.shape}), which is not "
+            f"supported. Pass the real and the imaginary part as two arguments."
+        )
+    if not allow_int:
+        instead = "x.astype(float)" if like.shape or hasattr(leaf, "dtype") else f"float({leaf})"
+        raise TypeError(
+            f"{where} has dtype {like.dtype} and shape {like.shape}; integers have no gradient. "
+            f"Write {instead}, or pass allow_int=True to grad for zeros."
+        )
+
+
+_ARRAYS = (np.ndarray, np.memmap)
+
+
+def check_outputs(outs: list[Any], paths: Any, label: str) -> None:
+    """Raise unless every leaf of a result is a number or an array of numbers."""
+    for path, out in zip(paths, outs):
+        if not is_number(out):
+            raise TypeError(
+                f"{label}: the result{tree.keystr(path)} is {out!r:.60} of type "
+                f"{type(out).__name__}, and must be a number or an array of numbers."
+            )
+
+
+def plain(trace: Trace, x: Any) -> Any:
+    """The pytree ``x`` with the values of this trace's tracers in their place, as the caller's."""
+
+    def value(leaf: Any) -> Any:
+        if type(leaf) is not Tracer or leaf.owner is not trace:
+            return leaf
+        return leaf.value.copy() if type(leaf.value) is np.ndarray else leaf.value
+
+    return tree.map(value, x)
