@@ -42,7 +42,7 @@ OPERATIONS = {
 def operation(name):
     """The value of an operation, and the gradient by each of its arguments."""
     f, args = OPERATIONS[name]
-    return value_and_grad(f, argnums=range(len(args)))(*args)
+    return value_and_grad(f, argnums=tuple(range(len(args))))(*args)
 
 
 def neuron(x, w, b):

@@ -83,7 +83,7 @@ OPERATIONS = {
 def operation_errors(name):
     """How far the gradient of an operation is from its formula, and from finite differences."""
     f, args, formula = OPERATIONS[name]
-    everything = range(len(args))
+    everything = tuple(range(len(args)))
     gradient = grad(f, everything)(*args)
     return (
         largest_difference(gradient, formula(*args)),
