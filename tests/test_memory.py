@@ -155,6 +155,7 @@ LOOPS = {
     "x[i]": lambda x: sum(x[i] * x[-i] for i in range(100)),
     "slices": lambda x: sum(np.sum(x[i : i + 2]) for i in range(100)),
     "index arrays": lambda x: sum(np.sum(x[[i, 2 * i]]) for i in range(100)),
+    "before a sum": lambda x: sum(x[i] for i in range(100)) + np.sum(x),
     "split": lambda x: sum(np.sum(part) for part in np.split(x, 100)),
 }
 
