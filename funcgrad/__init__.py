@@ -1,6 +1,9 @@
 """Functional, transform-based automatic differentiation for plain NumPy programs."""
 
-from . import check, debug, nn, optim, random, tree
+import importlib
+from types import ModuleType
+
+from . import check, debug, nn, optim, random, toy, tree
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
@@ -22,6 +25,7 @@ __all__ = [
     "TreeError",
     "UnsupportedError",
     "check",
+    "data",
     "debug",
     "grad",
     "is_traced",
@@ -32,8 +36,17 @@ __all__ = [
     "optim",
     "random",
     "stop_gradient",
+    "toy",
+    "training",
     "tree",
     "value",
     "value_and_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # What may download is imported when it is asked for: it costs as much as all of the rest.
+    if name in ("data", "training"):
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'funcgrad' has no attribute {name!r}")

@@ -54,7 +54,7 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
 def resolve_argnums(argnums: Argnums, count: int, label: str) -> tuple[list[int], bool]:
     """The positions that ``argnums`` names, and whether it is one rather than a sequence."""
     try:
-        single = not isinstance(argnums, list | tuple)
+        single = not isinstance(argnums, Sequence)
         positions = [operator.index(i) for i in ([argnums] if single else argnums)]  # type: ignore
     except TypeError:
         raise TypeError(

@@ -112,6 +112,9 @@ LABELS = np.array([3, 0, 1])
 MASK = np.array([[True, False, True, True], [False, True, True, False], [True] * 4])
 
 
+MASKED = ({"where": MASK}, {"axis": (0, 1)}, {"axis": 1, "where": MASK})
+
+
 def _reduction(name, *args, keywords=({}, {"axis": 0}, {"axis": -1, "keepdims": True})):
     function = getattr(np, name)
     return [General(name, lambda x, k=k: function(x, **k), (a,)) for k in keywords for a in args]
@@ -119,9 +122,9 @@ def _reduction(name, *args, keywords=({}, {"axis": 0}, {"axis": -1, "keepdims": 
 
 GENERAL = [
     *_reduction("sum", A, C, np.float64(1.5), np.array(2.0)),
-    *_reduction("sum", A, keywords=[{"where": MASK}, {"axis": (0, 1)}, {"axis": 1, "where": MASK}]),
+    *_reduction("sum", A, keywords=MASKED),
     *_reduction("mean", A, C),
-    *_reduction("mean", A, keywords=[{"where": MASK}, {"axis": (0, 1)}, {"axis": 1, "where": MASK}]),
+    *_reduction("mean", A, keywords=MASKED),
     *_reduction("max", A, C),
     *_reduction("min", A, C),
     *_reduction("max", A, keywords=[{"axis": 0, "where": MASK, "initial": -9.0}, {"axis": (0, 1)}]),
@@ -295,7 +298,8 @@ CONSTANT = [
     *[
         (name, getattr(np, name), (A, A[:, ::-1]))
         for name in """less less_equal greater greater_equal equal not_equal floor_divide heaviside
-        logical_and logical_or logical_xor nextafter isclose allclose array_equal array_equiv""".split()
+        logical_and logical_or logical_xor nextafter isclose allclose array_equal
+        array_equiv""".split()
     ],
     *[
         (name, lambda x, name=name: getattr(np, name)(x > 0, x > 1), (A,))
