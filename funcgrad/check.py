@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import random, tree
-from .graph import is_number, named_arguments, named_leaves
+from .graph import named_arguments, named_leaves
 from .reverse import vjp
+from .transform import is_number
 
 EPS = float(np.finfo(np.float64).eps)
 STEPS = 8.0 ** -np.arange(1, 14)

@@ -33,9 +33,9 @@ from typing import Any
 
 import numpy as np
 
-from . import tree
+from . import transform, tree
 from .core import Primitive, Tracer, is_traced, raw
-from .graph import is_number, named_arguments, named_leaves
+from .graph import named_arguments, named_leaves
 from .program import Variable, distinct_names, header, literal, named, type_text
 from .tape import Tape
 from .verbs import Like, Pull
@@ -74,17 +74,14 @@ def tape(f: Callable[..., Any]) -> Callable[..., str]:
     for each result.
     """
 
-    def listing(*args: Any, **kwargs: Any) -> str:
-        run = _Listing(f)
-        born = [run.enter(*pair) for pair in named_leaves(named_arguments(f, args, kwargs))]
+    @transform.named("tape", f)
+    def text(*args: Any, **kwargs: Any) -> str:
+        listing = _Listing(f)
+        born = [listing.enter(*pair) for pair in named_leaves(named_arguments(f, args, kwargs))]
         traced_args, traced_kwargs = tree.unflatten(tree.structure((args, kwargs)), born)
-        try:
-            out = f(*traced_args, **traced_kwargs)
-        finally:
-            run.close()
-        return run.text(tree.leaves(out))
+        return listing.text(tree.leaves(transform.run(listing, f, traced_args, traced_kwargs)))
 
-    return listing
+    return text
 
 
 class _Listing(Tape):
@@ -99,7 +96,7 @@ class _Listing(Tape):
 
     def enter(self, label: str, leaf: Any) -> Any:
         """A traced stand-in for a float leaf of the arguments; another leaf as it is."""
-        real = is_number(leaf) and Like(leaf).dtype.kind in "fc"
+        real = transform.is_real(leaf)
         self.leaves.append((label, Variable(leaf, label) if real else leaf))
         if not real:
             return leaf

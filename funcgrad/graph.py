@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from . import tree
+from . import transform, tree
 from .core import Primitive, Trace, Tracer
 from .program import Equation, Program, Variable, kept, named
 
@@ -63,7 +63,7 @@ class Graph(Program):
 
     def _check_leaf(self, name: str, recorded: Any, leaf: Any) -> None:
         if type(recorded) is Variable:
-            got = Variable(leaf) if is_number(leaf) else None
+            got = Variable(leaf) if _is_input(leaf) else None
             if got is None or (got.shape, got.dtype) != (recorded.shape, recorded.dtype):
                 raise TypeError(
                     f"{self.label} was recorded with {name}: {recorded}, and got "
@@ -144,12 +144,13 @@ def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
       return (b, f)
     """
 
+    @transform.named("make_graph", f)
     def record(*args: Any, **kwargs: Any) -> Graph:
         trace = GraphTrace(f)
         arguments = named_arguments(f, args, kwargs)
         leaves, entering = [], []
         for name, leaf in named_leaves(arguments):
-            if is_number(leaf):
+            if _is_input(leaf):
                 variable = Variable(leaf, name)
                 leaves.append((name, variable))
                 entering.append(Tracer(trace, leaf, variable))
@@ -158,24 +159,19 @@ def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
                 entering.append(leaf)
         structure = tree.structure((args, kwargs))
         traced_args, traced_kwargs = tree.unflatten(structure, entering)
-        try:
-            out = f(*traced_args, **traced_kwargs)
-        finally:
-            trace.close()
+        out = transform.run(trace, f, traced_args, traced_kwargs)
         outs, structure = tree.flatten(out)
         outputs = [t.node if type(t) is Tracer and t.owner is trace else kept(t) for t in outs]
         forms = {name: tree.structure(argument) for name, argument in arguments.items()}
         name = getattr(f, "__name__", type(f).__name__)
         return Graph(forms, name, leaves, trace.equations, outputs, structure, trace.looks)
 
-    record.__name__ = f"make_graph({getattr(f, '__name__', type(f).__name__)})"
     return record
 
 
-def is_number(leaf: Any) -> bool:
-    if type(leaf) is Tracer or type(leaf) in (float, int, complex):
-        return True
-    return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind in "biufc"
+def _is_input(leaf: Any) -> bool:
+    """Whether ``leaf`` is recorded: a number or an array of numbers. A bool is a setting."""
+    return type(leaf) is not bool and transform.is_number(leaf)
 
 
 def named_arguments(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> dict[str, Any]:
