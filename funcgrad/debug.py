@@ -138,7 +138,7 @@ class _Listing(Tape):
                 like = Like(t)
                 seeds[t.node] = seeds.get(t.node, 0.0) + np.ones(like.shape, like.dtype)[()]
         gradients = self.walk(seeds)
-        names = [*distinct_names(self.variables).values()]
+        names = [*distinct_names(self.variables, self.leaves).values()]
         nodes = list(map(operator.add, names, self.operations))
         edges = [
             (f"{names[parent]} → {nodes[child]}", str(self.variables[child]))

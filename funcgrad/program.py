@@ -9,6 +9,7 @@ dtype from what it meets.
 from __future__ import annotations
 
 import itertools
+import re
 import string
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -108,7 +109,8 @@ class Program:
         return f"return {tree.unflatten(self.structure, leaves)!r}"
 
     def _names(self) -> dict[Variable, str]:
-        return distinct_names([*self.inputs, *(x for e in self.equations for x in e.outputs)])
+        made = [x for equation in self.equations for x in equation.outputs]
+        return distinct_names([*self.inputs, *made], self.leaves)
 
     # Pictures.
 
@@ -179,11 +181,14 @@ def _needed(equations: list[Equation], outputs: list[Any]) -> list[Equation]:
 # Names.
 
 
-def distinct_names(variables: Iterable[Variable]) -> dict[Variable, str]:
-    """A name for every variable: its own, numbered where it comes again, or else a letter."""
-    variables = list(variables)
-    own = {x.name for x in variables}
-    fresh = (letter for letter in _letters() if letter not in own)
+def distinct_names(variables: list[Variable], leaves: list[tuple[str, Any]]) -> dict[Variable, str]:
+    """A name for every variable: its own, numbered where it comes again, or else a letter.
+
+    ``leaves`` are those of the arguments: with ``p['w']`` among them, no variable is called p.
+    """
+    own = [*(x.name or "" for x in variables), *(name for name, _ in leaves)]
+    words = {re.split(r"[\[.]", name)[0] for name in own}
+    fresh = (letter for letter in _letters() if letter not in words)
     numbered: dict[str, Iterator[str]] = {}
     names: dict[Variable, str] = {}
     used = set()

@@ -48,6 +48,19 @@ def test_arguments_are_named_by_the_signature():
     )
 
 
+def test_no_operation_takes_the_name_of_an_argument():
+    shown(
+        make_graph(lambda a, b, c: -np.sin(a["w"]) * b)({"w": 1.0}, 2.0, True),
+        """
+        graph of <lambda>(a['w']: float, b: float, c=True)
+          d = sin(a['w'])       float64[]
+          e = negative(d)       float64[]
+          f = multiply(e, b)    float64[]
+          return f
+        """,
+    )
+
+
 def test_a_long_list_of_arguments_takes_a_line_each():
     text = str(make_graph(lambda params: params)({f"weight_{i}": 1.0 for i in range(10)}))
     assert text.splitlines()[:2] == ["graph of <lambda>(", "    params['weight_0']: float,"]
