@@ -87,8 +87,12 @@ class Trace:
     def closed(self) -> bool:
         return self.process is _leaked
 
-    def lose(self, tracer: Tracer, what: str, instead: str) -> Any:
-        """Answer a request for a plain number in place of ``tracer``: refused by default."""
+    def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> Any:
+        """``convert`` of the value of ``tracer``, which has no derivative to lose."""
+        return convert(tracer.value)
+
+    def lose(self, tracer: Tracer, convert: Callable[[Any], Any], what: str, instead: str) -> Any:
+        """``convert`` of the value of ``tracer``, whose derivative that loses: refused."""
         raise DerivativeLostError(
             f"{what} would turn a traced value of shape {tracer.shape} and dtype {tracer.dtype} "
             f"into a plain number and lose its derivative ({self.label}). Write {instead}, "
@@ -245,7 +249,6 @@ class Tracer:
     """
 
     __slots__ = ("node", "owner", "value")
-    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, owner: Trace, value: Any, node: Any) -> None:
         self.owner = owner
@@ -283,6 +286,12 @@ class Tracer:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call(function, args, kwargs)
 
+    def __hash__(self) -> int:
+        raise TypeError(
+            f"a traced value cannot be hashed, as in a set or as a key ({self.owner.label}). "
+            f"Write value(t) for the plain number."
+        )
+
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
             f"a traced value has no attribute {name!r}. Where the plain array is meant, write "
@@ -292,9 +301,10 @@ class Tracer:
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         return self.owner.lose(
             self,
+            np.array,
             "np.array, np.asarray or another conversion to a plain array",
             "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.broadcast_to(t, shape) "
-            "for np.full(shape, t)",
+            "for np.full(shape, t), np.dot(plain, t) for plain.dot(t), t.astype(d) for a cast",
         )
 
     def _refuse(self, name: str, what: str) -> NoReturn:
@@ -352,23 +362,24 @@ class Tracer:
     # What may be asked of its value, and what would lose its derivative.
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return self.owner.look(self, bool, "bool(t)")
 
     def __int__(self) -> int:
-        return int(self.value)
+        return self.owner.look(self, int, "int(t)")
 
     def __index__(self) -> int:
-        return operator.index(self.value)
+        return self.owner.look(self, operator.index, "index(t)")
 
     def __float__(self) -> float:
         return self.owner.lose(
             self,
+            float,
             "float(t), or a math function or an assignment z[i] = t that calls it,",
             "np.sin(t) for math.sin(t), z = np.stack([...]) for z[i] = t",
         )
 
     def __complex__(self) -> complex:
-        return self.owner.lose(self, "complex(t)", "t + 0j")
+        return self.owner.lose(self, complex, "complex(t)", "t + 0j")
 
     def __setitem__(self, at: Any, v: Any) -> NoReturn:
         raise TypeError(
@@ -414,7 +425,9 @@ class Tracer:
         return other // self, other % self
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(self.value) if digits is None else call(np.round, (self, digits), {})
+        if digits is None:
+            return self.owner.look(self, round, "round(t)")
+        return call(np.round, (self, digits), {})
 
     def __getitem__(self, at: Any) -> Any:
         if type(at) is int or type(at) is slice:

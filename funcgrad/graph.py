@@ -107,21 +107,14 @@ class GraphTrace(Trace):
         self.equations.append(Equation(primitive, inputs, keywords, outputs, structure))
         return tree.unflatten(structure, [Tracer(self, x, v) for x, v in zip(leaves, outputs)])
 
-    def lose(self, tracer: Tracer, what: str, instead: str) -> Any:
+    def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> Any:
         """Answer, since a recording is there to be looked at, and note what looked."""
-        what = what.split(",")[0]
         self.looks.append(what)
-        return _ANSWERS[what](tracer.value)
+        return convert(tracer.value)
 
-
-_ANSWERS: dict[str, Callable[[Any], Any]] = {
-    "np.array": np.array,
-    "float(t)": float,
-    "complex(t)": complex,
-    "t.item()": lambda x: np.array(x).item(),
-    "t.tolist()": lambda x: np.array(x).tolist(),
-    "t.tobytes()": lambda x: np.array(x).tobytes(),
-}
+    def lose(self, tracer: Tracer, convert: Callable[[Any], Any], what: str, instead: str) -> Any:
+        """A recording loses no derivative: answer as to any other look."""
+        return self.look(tracer, convert, what.split(",")[0])
 
 
 def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:

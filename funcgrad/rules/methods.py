@@ -38,8 +38,14 @@ def _in_place(written: str, instead: str) -> Callable[..., Any]:
     return method
 
 
-def _lossy(written: str, instead: str) -> Callable[..., Any]:
-    return lambda self, *args: self.owner.lose(self, written, instead)
+def _lossy(name: str, instead: str) -> Callable[..., Any]:
+    def method(self: Tracer, *args: Any) -> Any:
+        def convert(x: Any) -> Any:
+            return getattr(np.asarray(x), name)(*args)
+
+        return self.owner.lose(self, convert, f"t.{name}()", instead)
+
+    return method
 
 
 def _ufunc_method(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -69,9 +75,9 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "transpose": _shape_method(np.transpose),
     "conj": _ufunc_method(np.conjugate),
     "conjugate": _ufunc_method(np.conjugate),
-    "item": _lossy("t.item()", "t[i], or t alone where it has one element"),
-    "tolist": _lossy("t.tolist()", "list(t)"),
-    "tobytes": _lossy("t.tobytes()", "t"),
+    "item": _lossy("item", "t[i], or t alone where it has one element"),
+    "tolist": _lossy("tolist", "list(t)"),
+    "tobytes": _lossy("tobytes", "t"),
     "sort": _in_place("t.sort()", "t = np.sort(t)"),
     "partition": _in_place("t.partition(kth)", "t = np.partition(t, kth)"),
     "fill": _in_place("t.fill(v)", "t = np.full(t.shape, v)"),
