@@ -145,7 +145,9 @@ def value(t: Any) -> Any:
     4.0
     6.0
     """
-    plain = raw(t)
+    plain = t
+    while type(plain) is Tracer:
+        plain = plain.owner.look(plain, lambda x: x, "value(t)")
     if plain is not t and type(plain) is np.ndarray:
         plain = plain.view()
         plain.flags.writeable = False
@@ -183,7 +185,7 @@ def _function_name(function: Any) -> str:
 
 
 #: Python's own numbers, whose dtype gives way to that of whatever they meet.
-WEAK = {float, complex}
+WEAK = {float, int, bool, complex}
 # Types that an operation takes as they are.
 _OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
 
@@ -298,10 +300,10 @@ class Tracer:
             f"funcgrad.value(t).{name}."
         )
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self.owner.lose(
             self,
-            np.array,
+            lambda x: np.array(x, dtype),
             "np.array, np.asarray or another conversion to a plain array",
             "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.broadcast_to(t, shape) "
             "for np.full(shape, t), np.dot(plain, t) for plain.dot(t), t.astype(d) for a cast",

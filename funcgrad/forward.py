@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Primitive, Trace, Tracer, bind, call, raw
+from .core import WEAK, Primitive, Trace, Tracer, bind, call, raw
 from .rules.elementwise import annihilate
 from .transform import check_input, is_number, run
-from .verbs import PYTHON_NUMBERS, Like, Pull, gather, strong
+from .verbs import Like, Pull, gather, strong
 
 
 class Dual(Trace):
@@ -57,7 +57,7 @@ def _push(push: Pull, i: int, t: Any, values: list[Any], keywords: dict[str, Any
     ans = Like(values[-1])
 
     def keep(x: Any, k: int) -> Any:
-        return strong(x, values[-1]) if k >= 0 and type(x) in PYTHON_NUMBERS else x
+        return strong(x, values[-1]) if k >= 0 and type(x) in WEAK else x
 
     if push.elementwise and np.shape(t) != ans.shape:
         t = np.broadcast_to(t, ans.shape)

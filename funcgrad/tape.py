@@ -24,7 +24,7 @@ from .core import WEAK, Primitive, Trace, Tracer, raw
 from .errors import MutationError
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
-from .verbs import PYTHON_NUMBERS, Like, Pull, gather, strong, unbroadcast
+from .verbs import Like, Pull, gather, strong, unbroadcast
 
 # An array from outside that a rule keeps is copied, each time while it is small and once a tape
 # while it is of middling size; a large one is fingerprinted.
@@ -80,7 +80,7 @@ class Tape(Trace):
                 if type(residual) is np.ndarray:
                     if need >= 0:
                         residual = self.keep(residual, operands[need], primitive)
-                elif type(residual) in PYTHON_NUMBERS:
+                elif type(residual) in WEAK:
                     residual = strong(residual, ans)
             elif pull.sources:
                 residual = gather(pull, i, values, keywords, self.keeper(operands, ans, primitive))
@@ -108,7 +108,7 @@ class Tape(Trace):
         def keep(r: Any, k: int) -> Any:
             if type(r) is np.ndarray:
                 return self.keep(r, operands[k] if k >= 0 else r, primitive)
-            return strong(r, ans) if k >= 0 and type(r) in PYTHON_NUMBERS else r
+            return strong(r, ans) if k >= 0 and type(r) in WEAK else r
 
         return keep
 

@@ -37,6 +37,7 @@ from .core import (
     UFUNCS,
     WEAK,
     Primitive,
+    Tracer,
     _function_name,
     _holds_tracer,
     operand,
@@ -58,7 +59,7 @@ class Like:
     __slots__ = ("dtype", "shape")
 
     def __init__(self, x: Any) -> None:
-        weak = type(x) in (float, complex, int, bool)
+        weak = type(x) in WEAK
         self.shape: tuple[int, ...] = () if weak else x.shape
         self.dtype: np.dtype[Any] = np.dtype(type(x)) if weak else x.dtype
 
@@ -136,10 +137,6 @@ def gather(
     return tuple(residuals)
 
 
-#: Python's numbers, which divide differently from NumPy's scalars.
-PYTHON_NUMBERS = {float, int, bool, complex}
-
-
 def strong(x: Any, ans: Any) -> Any:
     """A Python number as a NumPy scalar of the result's precision, to divide as NumPy does."""
     dtype = np.dtype(type(ans)) if type(ans) in WEAK else ans.dtype
@@ -197,6 +194,7 @@ def _adapter(
             if name in named or defaults[name] is not inspect.Parameter.empty:
                 args = (*args, named.pop(name, defaults[name]))
         for name, given in list(named.items()):
+            named[name] = given = _static(given)
             if given is np._NoValue or _is_default(given, defaults.get(name, None)):
                 del named[name]
             elif name not in keywords:
@@ -215,15 +213,18 @@ def _adapter(
                     f"{_function_name(function)}: its keyword {name!r} cannot be a traced value. "
                     f"Pass value(t) where no gradient is wanted."
                 )
-            elif type(given) is list:
-                named[name] = _frozen(given)
         return handler(*args, **named)
 
     return adapted
 
 
-def _frozen(x: Any) -> Any:
-    return tuple(map(_frozen, x)) if type(x) is list else x
+def _static(x: Any) -> Any:
+    """A keyword that cannot change later: tuples for lists, the values of traced integers."""
+    if type(x) is list or type(x) is tuple:
+        return tuple(map(_static, x))
+    if type(x) is Tracer and x.shape == () and x.dtype.kind in "iu":
+        return int(x)
+    return x
 
 
 def _known(keywords: frozenset[str]) -> str:

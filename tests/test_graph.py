@@ -92,6 +92,7 @@ def test_an_if_and_a_loop_print_as_they_ran():
           a = cos(x)    float64[]
           b = cos(a)    float64[]
           return b
+          looked at values: bool(t)
         """,
     )
 
@@ -167,6 +168,31 @@ def test_values_may_be_looked_at_and_the_printout_says_so():
         "looked at values: float(t), complex(t), t.item(), t.tolist(), np.array"
     )
     assert "multiply(x, complex128(12+0j))" in str(graph)
+
+
+def test_a_question_without_a_derivative_is_a_look():
+    def f(x, n, axis):
+        for _ in range(n):
+            x = np.sum(x, axis=axis, keepdims=True).reshape(n, -1)
+        return x * int(n) + fg.value(x)[0, 0] if n in (1, 2) else x
+
+    graph = make_graph(f)(np.ones((2, 3)), 1, 0)
+    assert graph.looks == ["index(t)", "int(t)", "bool(t)", "value(t)"]
+    assert "reshape(a, shape=(1, -1))" in str(graph)
+    with pytest.raises(TypeError, match="bool"):
+        graph(np.ones((2, 3)), 1, 0)
+
+
+def test_a_python_number_is_an_input_with_a_shape_and_a_dtype():
+    shown(
+        make_graph(lambda n: (n.shape, n.ndim, n * 2, n > 1))(3),
+        """
+        graph of <lambda>(n: int)
+          a = multiply(n, 2)    int
+          b = greater(n, 1)     bool
+          return ((), 0, a, b)
+        """,
+    )
 
 
 def test_a_look_through_a_gradient_is_still_refused():
