@@ -27,6 +27,7 @@ def test_argnums():
     assert grad(f3, (1, 0))(2.0, 3.0) == (12, 9)
     assert grad(f3, [0])(2.0, 3.0) == (9,)
     assert grad(f3, (0, -1))(2.0, 3.0, 1.0) == (9, 54)
+    assert grad(f3, np.int64(1))(2.0, 3.0) == 12
     assert jacrev(f3, (0, 1))(2.0, 3.0) == (9, 12)
 
 
@@ -227,6 +228,20 @@ def test_mixed_precision_follows_numpy_and_comes_back():
     assert tangent.dtype == np.float64
 
 
+@pytest.mark.parametrize("kind", [float, np.float64, np.array])
+@pytest.mark.parametrize(
+    "f, want",
+    [
+        (lambda x: np.real(np.exp(1j * x)), -np.sin(3.0)),
+        (lambda x: np.exp(1j * x).imag, np.cos(3.0)),
+        (lambda x: (np.conj(x + 1j) * (x + 1j)).real, 6.0),
+    ],
+)
+def test_complex_numbers_on_the_way(f, want, kind):
+    np.testing.assert_allclose(grad(f)(kind(3.0)), want, rtol=1e-15)
+    np.testing.assert_allclose(jvp(f, (kind(3.0),), (1.0,))[1], want, rtol=1e-15)
+
+
 # Ownership.
 
 SHARING = {
@@ -354,6 +369,8 @@ def test_jacrev_of_trees():
 def test_jacrev_shapes_and_nesting():
     x = np.ones((2, 3))
     assert jacrev(lambda x: x.T * 2)(x).shape == (3, 2, 2, 3)
+    assert type(jacrev(lambda x: x * x)(3.0)) is np.float64
+    assert jacrev(lambda x: x[:0])(np.ones(3, np.float32)).dtype == np.float32
     hessian = jacrev(jacrev(lambda x: np.sum(x**3)))(VECTOR)
     np.testing.assert_allclose(hessian, np.diag(6 * VECTOR), rtol=1e-15)
     mixed = jacrev(grad(lambda x, y: np.sum(x * y**2)), 1)(VECTOR, VECTOR)

@@ -194,6 +194,7 @@ FREES = {
     "y / c": lambda y: y / CONSTANT,
     "y @ c": lambda y: y @ CONSTANT,
     "c @ y": lambda y: CONSTANT @ y,
+    "einsum": lambda y: np.einsum("ij,jk->ik", y, CONSTANT),
     "y[0]": lambda y: y[0] + 1.0,
     "y[[0, 1]]": lambda y: y[[0, 1]],
     "y[mask]": lambda y: y[CONSTANT > 0],

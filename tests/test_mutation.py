@@ -19,6 +19,7 @@ CHANGES = {
     "scaled": lambda c: operator.imul(c, 5),
     "shifted": lambda c: operator.iadd(c, 1),
     "cleared": lambda c: c.fill(0),
+    "negated": lambda c: np.negative(c, out=c),
     "reversed": lambda c: operator.setitem(c, slice(None), c[::-1].copy()),
     "first": lambda c: operator.setitem(c, 0, 7.0),
     "last": lambda c: operator.setitem(c, -1, 7.0),
@@ -65,6 +66,8 @@ USES = {
     "transpose": lambda x: np.sin(x[None].T),
     "broadcast": lambda x: np.sin(np.broadcast_to(x, (2, x.size))),
     "copy": lambda x: np.sin(x.copy()),
+    "real": lambda x: np.sin(np.real(x)),
+    "squeeze": lambda x: np.sin(np.squeeze(x)),
     "max": lambda x: np.max(x * x),
     "x @ x": lambda x: x @ x,
     "concatenate": lambda x: np.sin(np.concatenate([x, x])),
@@ -100,6 +103,7 @@ SIDE_INPUTS = {
     "max's where": (lambda x, m: np.max(x, where=m, initial=0), np.array([True, True, False])),
     "clip": (lambda x, bound: np.clip(x, bound, None), np.array(1.5)),
     "exponent": (lambda x, n: x**n, np.array(3.0)),
+    "list mask": (lambda x, m: np.where(m, x, 0.0), [True, False, True]),
     "list factor": (lambda x, c: x * c, [1.0, 2.0, 3.0]),
     "matrix": (lambda x, c: x @ c, np.array([[1.0, 2.0, 3.0]] * 3)),
     "einsum": (lambda x, c: np.einsum("i,ij", x, c), np.array([[1.0, 2.0, 3.0]] * 3)),
@@ -118,6 +122,61 @@ def test_a_side_input_changed_after_its_use(f, side):
 
     want = grad(total)(VECTOR, copy.deepcopy(side), False)
     right_or_refused(lambda: grad(total)(VECTOR, copy.deepcopy(side), True), want)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_buffer_used_again_with_other_values(size):
+    def f(x):
+        buffer = np.ones(size)
+        y = x * buffer
+        buffer *= 2
+        y = y + x * buffer
+        buffer /= 2
+        return np.sum(y + x * buffer)
+
+    right_or_refused(lambda: grad(f)(np.ones(size)), np.full(size, 4.0))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("f", [np.exp, np.tanh, lambda x: np.sqrt(x).T])
+def test_a_result_changed_before_its_pullback(f, size):
+    out, pullback = vjp(f, np.linspace(1.0, 2.0, size))
+    want = pullback(np.ones(size))[0]
+    out *= 0
+    right_or_refused(lambda: pullback(np.ones(size))[0], want)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_auxiliary_result_changed_before_its_pullback(size):
+    def f(x):
+        y = np.exp(x)
+        return np.sum(y * y), {"y": y}
+
+    _, pullback, aux = vjp(f, np.linspace(0.0, 1.0, size), has_aux=True)
+    want = pullback(1.0)[0]
+    aux["y"] *= 0
+    right_or_refused(lambda: pullback(1.0)[0], want)
+
+
+class Holder:
+    """Something with __array__, as data frames have."""
+
+    def __init__(self):
+        self.data = np.ones(3)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.data
+
+
+@pytest.mark.parametrize("multiply", [np.multiply, operator.mul, np.dot])
+def test_an_array_like_changed_after_its_use(multiply):
+    def f(x):
+        holder = Holder()
+        y = np.sum(multiply(x, holder))
+        holder.data *= 5
+        return y
+
+    right_or_refused(lambda: grad(f)(VECTOR), np.ones(3))
 
 
 def test_an_array_changed_before_its_use_counts_as_changed():

@@ -96,6 +96,9 @@ SINGULAR = {
     "abs": (abs, 0, 0, 0),
     "np.abs": (np.abs, 0, 0, 0),
     "np.fabs": (np.fabs, 0, 0, 0),
+    "x ** 0": (lambda x: x**0, 0, 0, 0),
+    "x ** 0.0": (lambda x: x**0.0, 0, 0, 0),
+    "0 ** x": (lambda x: 0.0**x, 2, 0, 0),
     "x ** 1": (lambda x: x**1, 0, 1, 0),
     "x ** 2": (lambda x: x**2, 0, 0, 2),
     "x ** 2.0": (lambda x: x**2.0, 0, 0, 2),
@@ -192,6 +195,7 @@ VECTOR_SINGULAR = {
     "ptp of constants": (np.ptp, ONES, [0, 0, 0], FLAT),
     "std of constants": (np.std, ONES, [0, 0, 0], FLAT),
     "std with ddof": (lambda x: np.std(x, ddof=1), ONES, [0, 0, 0], FLAT),
+    "std of constants whose mean rounds": (np.std, np.full(3, 0.1), [0, 0, 0], FLAT),
     "prod, one zero": (
         np.prod,
         np.array([0.0, 2.0, 3.0]),
@@ -242,6 +246,16 @@ def test_ties_along_an_axis():
     np.testing.assert_array_equal(got, [[2, 2], [0, 2]])
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+@pytest.mark.parametrize("kind", [int, float, np.array])
+def test_powers_at_zero_past_their_degree(n, kind):
+    f, want = (lambda x: x ** kind(n)), 1.0
+    for k in range(n + 2):
+        f, want = grad(f), want * (n - k)
+        assert f(0.0) == (want if k + 1 == n else 0)
+
+
 # A zero cotangent annihilates, and only where the local derivative is not finite.
 
 
@@ -275,6 +289,15 @@ def test_a_pullback_of_zero_is_zero():
     np.testing.assert_array_equal(jacrev(np.sqrt)(np.array([0.0, 4.0])), [[np.inf, 0], [0, 0.25]])
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_tangent_of_zero_annihilates_too():
+    def f(x):
+        return np.sqrt(np.where(x > 0, x, 0.0))
+
+    assert grad(f)(0.0) == 0
+    assert jvp(f, (0.0,), (1.0,))[1] == 0
+
+
 def test_a_nan_in_the_argument_shows():
     got = grad(lambda x: np.sum(np.where(MASK, x * x, 0.0)))(np.array([np.nan, np.nan, 1.0]))
     np.testing.assert_array_equal(got, [np.nan, 0, 2])
@@ -282,3 +305,27 @@ def test_a_nan_in_the_argument_shows():
 
 def test_annihilated_positions_warn_nobody():
     assert grad(lambda x: np.where(x > 0, np.sqrt(x), 0.0))(0.0) == 0
+
+
+# Arrays with an arithmetic of their own: NumPy's result, or a refusal.
+
+MATRIX = np.array([[1.0, 2.0], [3.0, 4.0]])
+MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "f, x",
+    [
+        (lambda x: np.sum(x * MATRIX.view(np.matrix)), MATRIX),
+        (lambda x: np.sum(MATRIX.view(np.matrix) * x), MATRIX),
+        (lambda x: np.sum(x * MASKED), VECTOR),
+        (lambda x: np.sum(MASKED * x), VECTOR),
+        (lambda x: np.sum(np.multiply(x, MASKED)), VECTOR),
+    ],
+)
+def test_array_subclasses_as_constants(f, x):
+    try:
+        value, _ = fg.value_and_grad(f)(x)
+    except (fg.UnsupportedError, fg.DerivativeLostError):
+        return
+    assert value == f(x)

@@ -202,6 +202,28 @@ def test_matmul(other):
     check(lambda x: np.transpose(other) @ x, VECTOR) if np.ndim(other) < 3 else None
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.add,
+        np.inner,
+        np.dot,
+        np.vdot,
+        np.outer,
+        np.hypot,
+        lambda x, y: np.einsum("i,i", x, y),
+        lambda x, y: np.tensordot(x, y, 1),
+        lambda x, y: np.where(x > 1, x, y),
+        lambda x, y: np.concatenate([x, y]),
+        lambda x, y: np.stack([x, y]),
+    ],
+)
+def test_functions_of_lists(f):
+    others = [2.0, 3.0, 1.0]
+    want = grad(lambda x: np.sum(f(x, np.array(others))))(VECTOR)
+    np.testing.assert_array_equal(grad(lambda x: np.sum(f(x, others)))(VECTOR), want)
+
+
 @pytest.mark.parametrize("name", "lt le gt ge eq ne".split())
 @pytest.mark.parametrize("other", [1.25, np.float64(1.25), [1.25, 0, 9], np.array([1.25, 0, 9])])
 def test_comparison(name, other):

@@ -1,6 +1,7 @@
 """Threads and tasks do not disturb each other: nothing is global but a counter."""
 
 import asyncio
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -77,6 +78,28 @@ def test_one_pullback_called_from_many_threads():
     with ThreadPoolExecutor(8) as pool:
         got = list(pool.map(lambda w: pullback(w)[0], cotangents))
     np.testing.assert_array_equal(got, want)
+
+
+def test_threads_inside_one_gradient():
+    """They record on one tape; the interpreter changes threads as often as it can."""
+
+    def work(y):
+        z = y
+        for _ in range(100):
+            z = z * y * 0.999 + y
+        return z
+
+    x = np.array([0.5, 0.6, 0.7, 0.8])
+    want = grad(lambda x: sum(map(work, x)))(x)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(20):
+                got = grad(lambda x: sum(pool.map(work, list(x))))(x)
+                np.testing.assert_allclose(got, want, rtol=1e-13)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_one_gradient_function_shared_by_threads():
