@@ -186,13 +186,13 @@ def _function_name(function: Any) -> str:
 
 #: Python's own numbers, whose dtype gives way to that of whatever they meet.
 WEAK = {float, int, bool, complex}
-# Types that an operation takes as they are.
-_OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
+#: Types that an operation takes as they are.
+OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
 
 
 def operand(x: Any) -> Any:
     """What a NumPy call computes with when it is given ``x``: lists become arrays of our own."""
-    if type(x) in _OPERANDS or type(x) is Tracer:
+    if type(x) in OPERANDS or type(x) is Tracer:
         return x
     if isinstance(x, np.memmap):
         return x.view(np.ndarray)
@@ -203,31 +203,6 @@ def operand(x: Any) -> Any:
         )
     is_array_like = hasattr(x, "__array__") and not isinstance(x, type)
     return np.array(x) if is_array_like or isinstance(x, list | tuple) else x
-
-
-def _binary(symbol: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    def forward(self: Tracer, other: Any) -> Any:
-        if type(other) is Tracer:
-            owner = self.owner if self.owner.birth >= other.owner.birth else other.owner
-            return owner.process(OPERATORS[symbol], (self, other), {})
-        if type(other) not in _OPERANDS:
-            other = operand(other)
-            if type(other) not in _OPERANDS:
-                return NotImplemented
-        return self.owner.process(OPERATORS[symbol], (self, other), {})
-
-    def reflected(self: Tracer, other: Any) -> Any:
-        if type(other) not in _OPERANDS:
-            other = operand(other)
-            if type(other) not in _OPERANDS:
-                return NotImplemented
-        return self.owner.process(OPERATORS[symbol], (other, self), {})
-
-    return forward, reflected
-
-
-def _unary(symbol: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self: self.owner.process(OPERATORS[symbol], (self,), {})
 
 
 def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -383,55 +358,13 @@ class Tracer:
     def __complex__(self) -> complex:
         return self.owner.lose(self, complex, "complex(t)", "t + 0j")
 
+    def __getitem__(self, at: Any) -> Any:
+        if type(at) is int or type(at) is slice:
+            return self.owner.process(OPERATORS[operator.getitem], (self,), {"at": at})
+        return call(operator.getitem, (self, at), {})
+
     def __setitem__(self, at: Any, v: Any) -> NoReturn:
         raise TypeError(
             f"a traced value cannot be changed in place by z[i] = v ({self.owner.label}). "
             f"Write np.where(mask, v, z), np.concatenate or np.stack."
         )
-
-    # Operators.
-
-    __add__, __radd__ = _binary(operator.add)
-    __sub__, __rsub__ = _binary(operator.sub)
-    __mul__, __rmul__ = _binary(operator.mul)
-    __truediv__, __rtruediv__ = _binary(operator.truediv)
-    __floordiv__, __rfloordiv__ = _binary(operator.floordiv)
-    __mod__, __rmod__ = _binary(operator.mod)
-    _power, __rpow__ = _binary(operator.pow)
-    __matmul__, __rmatmul__ = _binary(operator.matmul)
-    __and__, __rand__ = _binary(operator.and_)
-    __or__, __ror__ = _binary(operator.or_)
-    __xor__, __rxor__ = _binary(operator.xor)
-    __lshift__, __rlshift__ = _binary(operator.lshift)
-    __rshift__, __rrshift__ = _binary(operator.rshift)
-    __lt__ = _binary(operator.lt)[0]
-    __le__ = _binary(operator.le)[0]
-    __gt__ = _binary(operator.gt)[0]
-    __ge__ = _binary(operator.ge)[0]
-    __eq__ = _binary(operator.eq)[0]
-    __ne__ = _binary(operator.ne)[0]
-    __neg__ = _unary(operator.neg)
-    __pos__ = _unary(operator.pos)
-    __abs__ = _unary(operator.abs)
-    __invert__ = _unary(operator.invert)
-
-    def __pow__(self, other: Any, modulo: Any = None) -> Any:
-        if modulo is not None:
-            raise TypeError("pow() with a modulus takes integers, not a traced value.")
-        return self._power(other)
-
-    def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return other // self, other % self
-
-    def __round__(self, digits: int | None = None) -> Any:
-        if digits is None:
-            return self.owner.look(self, round, "round(t)")
-        return call(np.round, (self, digits), {})
-
-    def __getitem__(self, at: Any) -> Any:
-        if type(at) is int or type(at) is slice:
-            return self.owner.process(OPERATORS[operator.getitem], (self,), {"at": at})
-        return call(operator.getitem, (self, at), {})

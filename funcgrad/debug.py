@@ -37,8 +37,8 @@ from . import transform, tree
 from .core import Primitive, Tracer, is_traced, raw
 from .graph import named_arguments, named_leaves
 from .program import Variable, distinct_names, header, literal, named, type_text
+from .pull import Like, Pull
 from .tape import Tape
-from .verbs import Like, Pull
 
 # Cotangents of up to this many elements are printed in full.
 _PRINTED_SIZE = 6

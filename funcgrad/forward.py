@@ -9,9 +9,10 @@ import numpy as np
 
 from . import tree
 from .core import WEAK, Primitive, Trace, Tracer, bind, call, raw
+from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
-from .transform import check_input, is_number, run
-from .verbs import Like, Pull, gather, strong
+from .tape import match
+from .transform import check_input, described, is_number, run
 
 
 class Dual(Trace):
@@ -45,7 +46,8 @@ class Dual(Trace):
             ]
         if not terms:
             return ans
-        return Tracer(self, ans, sum(terms[1:], start=terms[0]))
+        tangent = sum(terms[1:], start=terms[0])
+        return Tracer(self, ans, match(tangent, Like(ans), elementwise=False))
 
 
 def _zeros(x: Any) -> Any:
@@ -111,11 +113,11 @@ def jvp(
 def _tangent(x: Any, t: Any, path: tree.Path, label: str) -> Any:
     """The tangent of the leaf ``x``, in its dtype."""
     like = Like(x)
-    shape, dtype = np.shape(t), np.result_type(t) if is_number(t) else None
-    if shape != like.shape or dtype is None or not np.can_cast(dtype, like.dtype, "same_kind"):
+    fits = is_number(t) and np.can_cast(np.result_type(t), like.dtype, "same_kind")
+    if not fits or np.shape(t) != like.shape:
         raise TypeError(
-            f"{label}: the tangent{tree.keystr(path)} has shape {shape} and dtype "
-            f"{dtype or type(t).__name__}, its primal shape {like.shape} and dtype {like.dtype}."
+            f"{label}: the tangent{tree.keystr(path)} is {described(t)}, its primal of shape "
+            f"{like.shape} and dtype {like.dtype}."
         )
     return call(np.astype, (t, like.dtype), {})
 
@@ -124,7 +126,7 @@ def _split(trace: Dual, out: Any) -> tuple[Any, Any]:
     """A leaf of the result and its tangent, which is of the same kind."""
     if type(out) is not Tracer or out.owner is not trace:
         return out, _zeros(out)[()]
-    value, tangent = out.value, out.node
+    value, tangent = (x.copy() if type(x) is np.ndarray else x for x in (out.value, out.node))
     if type(tangent) is np.ndarray and type(value) is not np.ndarray:
         tangent = tangent[()]
     return value, tangent

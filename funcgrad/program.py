@@ -18,8 +18,9 @@ import numpy as np
 
 from . import tree
 from .core import Primitive, Tracer, raw
+from .pull import Like
 from .rules.indexing import Slot, index, index_traced
-from .verbs import Like, linear
+from .verbs import linear
 
 _PYTHON_NUMBERS = (float, int, bool, complex)
 

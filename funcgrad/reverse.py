@@ -9,12 +9,14 @@ import numpy as np
 
 from . import tree
 from .core import Tracer, call, raw
+from .pull import Like
 from .rules.constants import stop
 from .tape import Tape
 from .transform import (
     Argnums,
     check_input,
     check_outputs,
+    described,
     is_number,
     is_real,
     named,
@@ -22,7 +24,6 @@ from .transform import (
     resolve_argnums,
     run,
 )
-from .verbs import Like
 
 
 def grad(
@@ -45,11 +46,10 @@ def grad(
     >>> float(fg.grad(fg.grad(np.sin))(0.0))
     -0.0
     """
-    both = value_and_grad(f, argnums, has_aux, allow_int)
 
     @named("grad", f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, grads = both(*args, **kwargs)
+        value, grads = _value_and_gradient(f, args, kwargs, argnums, has_aux, allow_int)
         return (grads, value[1]) if has_aux else grads
 
     return gradient
@@ -73,13 +73,24 @@ def value_and_grad(
 
     @named("value_and_grad", f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("grad", f, args, kwargs, argnums, allow_int, has_aux)
-        value = run.out.value if run.owns(run.out) else run.out
-        _check_scalar(value, run.tape.label)
-        grads = run.arguments_like(run.pull([run.out], [Like(value).dtype.type(1)]))
-        return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
+        return _value_and_gradient(f, args, kwargs, argnums, has_aux, allow_int)
 
     return value_and_gradient
+
+
+def _value_and_gradient(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    argnums: Argnums,
+    has_aux: bool,
+    allow_int: bool,
+) -> Any:
+    run = _Run("grad", f, args, kwargs, argnums, allow_int, has_aux)
+    value = run.out.value if run.owns(run.out) else run.out
+    _check_scalar(value, run.tape.label)
+    grads = run.arguments_like(run.pull([run.out], [Like(value).dtype.type(1)]))
+    return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
 
 
 def vjp(
@@ -180,9 +191,10 @@ class _Run:
         self.aux = None
         if has_aux:
             if not (isinstance(self.out, tuple) and len(self.out) == 2):
+                got = "one array" if self.owns(self.out) else type(self.out).__name__
                 raise TypeError(
                     f"{self.tape.label}: with has_aux=True the function must return a pair "
-                    f"(result, aux), not {type(self.out).__name__}."
+                    f"(result, aux), not {got}."
                 )
             self.out, self.aux = self.out
 
@@ -240,13 +252,9 @@ class _Where:
 def _check_scalar(value: Any, label: str) -> None:
     if is_real(value) and np.shape(value) == ():
         return
-    if is_number(value):
-        like = Like(value)
-        got = f"shape {like.shape} and dtype {like.dtype}"
-    else:
-        got = f"{type(value).__name__} {value!r:.60}"
     raise TypeError(
-        f"{label}: the function must return one real float, and returned {got}. "
+        f"{label}: the function must return one real float, and returned "
+        f"{described(value)}. "
         f"Sum it (np.sum) for a gradient, take funcgrad.jacrev for the Jacobian, or "
         f"has_aux=True where it returns (result, aux)."
     )
@@ -259,16 +267,12 @@ def _check_cotangent(
     tree.check_same(structure, cotangent, "the cotangent", "the result")
     leaves = []
     for (path, g), like in zip(tree.leaves_with_path(cotangent), likes):
-        dtype = np.result_type(g) if is_number(g) else None
-        if (
-            dtype is None
-            or np.shape(g) != like.shape
-            or not np.can_cast(dtype, like.dtype, "same_kind")
-        ):
+        fits = is_number(g) and np.can_cast(np.result_type(g), like.dtype, "same_kind")
+        if not fits or np.shape(g) != like.shape:
             raise ValueError(
                 f"the pullback of {label} takes a cotangent of shape {like.shape} and dtype "
                 f"{like.dtype}{' at ' + tree.keystr(path) if path else ''}, "
-                f"and got shape {np.shape(g)} and dtype {dtype or type(g).__name__}."
+                f"and got {described(g)}."
             )
         leaves.append(call(np.astype, (g, like.dtype), {}))
     return leaves
@@ -276,7 +280,7 @@ def _check_cotangent(
 
 def _like(g: Any, primal: Any) -> Any:
     """A finished gradient, in the form of its argument: array, or NumPy scalar."""
-    is_array = type(raw(primal)) is np.ndarray
+    is_array = isinstance(raw(primal), np.ndarray)
     if g is None:
         like = Like(primal)
         g = np.zeros(like.shape, like.dtype if like.dtype.kind == "f" else float)

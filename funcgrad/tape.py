@@ -15,6 +15,7 @@ so the backward walk is one pass over the list from its end, without sorting or 
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,9 +23,9 @@ import numpy as np
 
 from .core import WEAK, Primitive, Trace, Tracer, raw
 from .errors import MutationError
+from .pull import Like, Pull, gather, strong, unbroadcast
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
-from .verbs import Like, Pull, gather, strong, unbroadcast
 
 # An array from outside that a rule keeps is copied, each time while it is small and once a tape
 # while it is of middling size; a large one is fingerprinted.
@@ -50,7 +51,8 @@ class Tape(Trace):
 
     def born(self, x: Any) -> Tracer:
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
-        if type(x) is np.ndarray:
+        if isinstance(x, np.ndarray):
+            x = np.asarray(x)
             self.borrowed.add(id(_base(x)))
         self.inputs += 1
         return Tracer(self, x, next(self.nodes))
@@ -122,7 +124,7 @@ class Tape(Trace):
         if type(source) is Tracer and source.node >= self.inputs:
             if id(base) not in self.borrowed:
                 return r
-        elif not base.flags.writeable:
+        elif base.flags.owndata and not base.flags.writeable:
             return r
         if r.nbytes <= SMALL_BYTES:
             return r.copy(order="K")
@@ -212,25 +214,11 @@ class _Watched:
         return self.kept.tobytes() != self.array.tobytes()
 
 
-# Words without pattern: multiples of the golden ratio, as in Knuth's multiplicative hashing.
-_SALT = np.arange(1 << 14, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-
-
-def _fingerprint(x: np.ndarray) -> tuple[int, bytes]:
-    """A checksum of every bit of ``x`` that depends on where each stands."""
+def _fingerprint(x: np.ndarray) -> int:
+    """A checksum of every byte of ``x``."""
     if 0 in x.strides:  # a broadcast view repeats itself
         x = x[tuple(slice(1) if stride == 0 else slice(None) for stride in x.strides)]
-    data = x.ravel(order="K").view(np.uint8)
-    whole = data.size - data.size % 8
-    words = data[:whole].view(np.uint64)
-    checksum = 0
-    for start in range(0, words.size, _SALT.size):
-        block = words[start : start + _SALT.size]
-        mixed = block ^ _SALT[: block.size]
-        # The sum of whole words loses pairs of changes in their top bits; that of halves does not.
-        sums = int(np.add.reduce(mixed)), int(np.add.reduce(mixed >> np.uint64(32)))
-        checksum = hash((checksum, sums))
-    return checksum, data[whole:].tobytes()
+    return zlib.crc32(x.ravel(order="K").view(np.uint8).data)
 
 
 def _base(x: np.ndarray) -> np.ndarray:

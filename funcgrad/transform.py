@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Trace, Tracer, leak
+from .core import WEAK, Trace, Tracer, leak
 from .errors import DerivativeLostError
-from .verbs import Like
+from .pull import Like
 
 Argnums = int | Sequence[int]
 
@@ -86,6 +86,14 @@ def is_number(leaf: Any) -> bool:
     return isinstance(leaf, int | float | complex)
 
 
+def described(x: Any) -> str:
+    """What an error calls ``x``: its shape and dtype, or itself where it has none."""
+    if isinstance(x, np.ndarray | np.generic | Tracer) or type(x) in WEAK:
+        like = Like(x)
+        return f"shape {like.shape} and dtype {like.dtype}"
+    return f"{x!r:.60} of type {type(x).__name__}"
+
+
 def check_input(leaf: Any, where: Any, allow_int: bool = False) -> None:
     """Raise unless ``leaf``, which the error calls ``where``, can be differentiated."""
     if is_real(leaf) and (not isinstance(leaf, np.ndarray) or type(leaf) in _ARRAYS):
@@ -95,9 +103,9 @@ def check_input(leaf: Any, where: Any, allow_int: bool = False) -> None:
             f"{where} is a {type(leaf).__name__}, whose own arithmetic would not be "
             f"differentiated. Pass np.asarray(x)."
         )
-    if not is_number(leaf):
+    if not is_number(leaf) or not (hasattr(leaf, "dtype") or type(leaf) in WEAK):
         raise TypeError(
-            f"{where} is {leaf!r:.60} of type {type(leaf).__name__}, which has no gradient. "
+            f"{where} is {described(leaf)}, which has no gradient. "
             f"Differentiate with respect to floats and arrays; pass the rest as other arguments."
         )
     like = Like(leaf)
@@ -122,8 +130,8 @@ def check_outputs(outs: list[Any], paths: Any, label: str) -> None:
     for path, out in zip(paths, outs):
         if not is_number(out):
             raise TypeError(
-                f"{label}: the result{tree.keystr(path)} is {out!r:.60} of type "
-                f"{type(out).__name__}, and must be a number or an array of numbers."
+                f"{label}: the result{tree.keystr(path)} is {described(out)}, and must be a "
+                f"number or an array of numbers."
             )
 
 

@@ -105,7 +105,7 @@ RESULTS = {
     "cast": (lambda x: x[0].astype(int), r"dtype int64"),
     "int": (lambda x: 3, r"int"),
     "None": (lambda x: None, r"None"),
-    "str": (lambda x: "a", r"str 'a'"),
+    "str": (lambda x: "a", r"'a' of type str"),
     "list": (lambda x: [np.sum(x)], r"list"),
     "dict": (lambda x: {"loss": np.sum(x)}, r"dict"),
     "pair": (lambda x: (np.sum(x), x), r"tuple"),
@@ -358,3 +358,20 @@ def test_a_traced_value_is_not_pickled():
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda t: copy.deepcopy([t])[0]])
 def test_a_copy_is_the_same_traced_value(copied):
     assert grad(lambda x: copied(x) * x)(3.0) == 6
+
+
+class Length(float):
+    pass
+
+
+def test_a_subclass_of_float():
+    with pytest.raises(TypeError, match="Length"):
+        grad(lambda x: x * x)(Length(3.0))
+
+
+@pytest.mark.parametrize(
+    "g, dtype", [(np.array(["a"] * 3), "<U1"), (np.array([None] * 3), "object")]
+)
+def test_a_cotangent_of_no_numbers(g, dtype):
+    with pytest.raises(ValueError, match=f"dtype {dtype}"):
+        vjp(lambda x: 2 * x, np.ones(3))[1](g)

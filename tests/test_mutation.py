@@ -187,3 +187,62 @@ def test_an_array_changed_before_its_use_counts_as_changed():
         return np.sum(y + x * c)
 
     assert grad(f)(1.0) == 6000
+
+
+# Changes whose bits would cancel in a sum of words.
+@pytest.mark.parametrize("change", [np.negative, np.flip])
+@pytest.mark.parametrize("at", range(8))
+def test_small_changes_of_a_large_array(change, at):
+    def f(x, changed):
+        c = np.linspace(3.0, 4.0, 600_000)
+        pair = c[2 * at : 2 * at + 2]
+        pair[:] = 2.0, 4.0
+        y = np.sum(x * c)
+        if changed:
+            pair[:] = change(pair).copy()
+        return y
+
+    x = np.ones(600_000)
+    right_or_refused(lambda: grad(f)(x, True), grad(f)(x, False))
+
+
+# A read-only view, of data that can change all the same.
+@pytest.mark.parametrize("size", [10, 1000])
+def test_sliding_window_of_a_constant(size):
+    def f(x, changed):
+        data = np.linspace(1.0, 2.0, size)
+        y = np.sum(np.lib.stride_tricks.sliding_window_view(data, 3) @ x)
+        data *= 0 if changed else 1
+        return y
+
+    x = np.ones(3)
+    right_or_refused(lambda: grad(f)(x, True), grad(f)(x, False))
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+def test_sliding_window_as_argument(size):
+    data = np.linspace(1.0, 2.0, size)
+    out, pullback = vjp(np.sin, np.lib.stride_tricks.sliding_window_view(data, 2))
+    want = pullback(np.ones_like(out))[0]
+    data *= 0
+    right_or_refused(lambda: pullback(np.ones_like(out))[0], want)
+
+
+def test_read_only_buffer():
+    def f(x, changed):
+        buffer = bytearray(np.ones(3).tobytes())
+        y = np.sum(x * np.frombuffer(memoryview(buffer).toreadonly()))
+        if changed:
+            buffer[:] = bytes(len(buffer))
+        return y
+
+    right_or_refused(lambda: grad(f)(VECTOR, True), grad(f)(VECTOR, False))
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+def test_a_memory_map_as_argument(tmp_path, size):
+    x = np.memmap(tmp_path / "x", dtype=float, mode="w+", shape=(size,))
+    x[:] = 2
+    _, pullback = vjp(lambda x: x * x, x)
+    x *= 5
+    right_or_refused(lambda: pullback(np.ones(size))[0], np.full(size, 4.0))

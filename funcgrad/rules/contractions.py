@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core import FUNCTIONS, operand
 from ..errors import UnsupportedError
-from ..verbs import bilinear, composite, multilinear, unbroadcast
+from ..pull import unbroadcast
+from ..verbs import bilinear, composite, multilinear
 
 # A vector on the left of matmul is a row, on the right a column; its gradient drops that axis.
 

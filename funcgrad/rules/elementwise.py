@@ -234,8 +234,18 @@ elementwise(np.sinc, lambda g, x: g * (math.pi * sinc_derivative(math.pi * x, or
 
 # Sign, size and order.
 
-# conj(x)/|x| is the sign of a real x, and 0 at 0.
-elementwise(np.absolute, lambda g, x: g * np.conj(np.sign(x)), symbol=operator.abs)
+
+def _direction(x: Any, length: Any) -> Any:
+    """x / |x|: the sign of a real number; 0 at 0."""
+    return unit(x, length) if x.dtype.kind == "c" else np.sign(x)
+
+
+elementwise(
+    np.absolute,
+    lambda g, ans, x: g * np.conj(_direction(x, ans)),
+    jvp=lambda t, ans, x: np.real(np.conj(_direction(x, ans)) * t),
+    symbol=operator.abs,
+)
 elementwise(np.fabs, lambda g, x: g * np.sign(x))
 elementwise(
     np.copysign,

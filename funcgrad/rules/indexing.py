@@ -16,7 +16,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core import FUNCTIONS, Primitive, Tracer
-from ..verbs import Like, composite, linear, rule
+from ..pull import Like
+from ..verbs import composite, linear, rule
 
 
 class Slot:

@@ -1,13 +1,75 @@
-"""The methods and attributes that a tracer shares with an array: each is a NumPy function."""
+"""The operators, methods and attributes that a tracer shares with an array."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import Tracer, call
+from ..core import OPERANDS, OPERATORS, Tracer, call, operand
+from . import constants, contractions, elementwise
+
+_DECLARES_OPERATORS = (constants, contractions, elementwise)
+
+
+def _binary(primitive: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The methods of an operator with the tracer on its left and on its right."""
+
+    def forward(self: Tracer, other: Any) -> Any:
+        if type(other) is Tracer:
+            owner = self.owner if self.owner.birth >= other.owner.birth else other.owner
+            return owner.process(primitive, (self, other), {})
+        if type(other) not in OPERANDS:
+            other = operand(other)
+            if type(other) not in OPERANDS:
+                return NotImplemented
+        return self.owner.process(primitive, (self, other), {})
+
+    def reflected(self: Tracer, other: Any) -> Any:
+        if type(other) not in OPERANDS:
+            other = operand(other)
+            if type(other) not in OPERANDS:
+                return NotImplemented
+        return self.owner.process(primitive, (other, self), {})
+
+    return forward, reflected
+
+
+def _unary(primitive: Any) -> Callable[..., Any]:
+    return lambda self: self.owner.process(primitive, (self,), {})
+
+
+_power, _reflected_power = _binary(OPERATORS[operator.pow])
+
+
+def _three_argument_power(self: Tracer, other: Any, modulo: Any = None) -> Any:
+    if modulo is not None:
+        raise TypeError("pow() with a modulus takes integers, not a traced value.")
+    return _power(self, other)
+
+
+def _round(self: Tracer, digits: int | None = None) -> Any:
+    if digits is None:
+        return self.owner.look(self, round, "round(t)")
+    return call(np.round, (self, digits), {})
+
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "__pow__": _three_argument_power,
+    "__rpow__": _reflected_power,
+    "__divmod__": lambda self, other: (self // other, self % other),
+    "__rdivmod__": lambda self, other: (other // self, other % self),
+    "__round__": _round,
+}
+for _name in "add sub mul truediv floordiv mod matmul and or xor lshift rshift".split():
+    _symbol = getattr(operator, f"__{_name}__")
+    _OPERATORS[f"__{_name}__"], _OPERATORS[f"__r{_name}__"] = _binary(OPERATORS[_symbol])
+for _name in "lt le gt ge eq ne".split():
+    _OPERATORS[f"__{_name}__"] = _binary(OPERATORS[getattr(operator, _name)])[0]
+for _name in "neg pos abs invert".split():
+    _OPERATORS[f"__{_name}__"] = _unary(OPERATORS[getattr(operator, _name)])
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,5 +149,5 @@ _METHODS: dict[str, Callable[..., Any]] = {
 
 for _name, _attribute in _ATTRIBUTES.items():
     setattr(Tracer, _name, property(_attribute))
-for _name, _function in _METHODS.items():
+for _name, _function in (_OPERATORS | _METHODS).items():
     setattr(Tracer, _name, _function)

@@ -10,7 +10,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core import FUNCTIONS, Tracer, operand
 from ..errors import UnsupportedError
-from ..verbs import Like, composite, constant, linear, refuse, unbroadcast
+from ..pull import Like, unbroadcast
+from ..verbs import composite, constant, linear, refuse
 from .indexing import along
 
 # Reshaping.
