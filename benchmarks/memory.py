@@ -1,40 +1,146 @@
-"""Memory: what recording an operation keeps, and what a training step needs at its peak.
+"""Memory: what recording an operation keeps, and what training steps need at their peak.
 
-Every figure is of a fresh process. Python's own allocations, and NumPy's, are counted by
-tracemalloc; PyTorch and JAX allocate elsewhere and show only in the resident size of the process,
-whose growth is coarse and includes what JAX compiles (``/proc``, so on Linux only).
+Every contestant has a fresh process. Allocations of Python and NumPy are counted by tracemalloc.
+PyTorch and JAX allocate elsewhere and show only in the resident size of the process, whose growth
+is coarse and includes what JAX compiles; it is read from ``/proc``, so on Linux only.
+
+*Beyond the arrays* leaves out the data of arrays; their headers, and the numbers of a chain on one
+number, count in full.
 """
 
+import gc
 import importlib
+import json
 import re
-import statistics
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.timing import ratio, table, target
+from benchmarks.networks import NETWORKS
+from benchmarks.operation import chain
+from benchmarks.peers import by_hand, funcgrad
+from benchmarks.timing import table, target
 
-OPERATIONS = 30_000
-STATUS = Path("/proc/self/status")
-
-
-def chain(numpy: Any) -> Callable[[Any], Any]:
-    def f(x: Any) -> Any:
-        y = x
-        for _ in range(OPERATIONS // 3):
-            y = numpy.sin(y) * x + 0.5
-        return numpy.sum(y)
-
-    return f
+PROC = Path("/proc/self")
+VALUES = {"one number": 0.7, "10 elements": np.linspace(0.1, 0.9, 10)}
+ROUNDS = 10_000
+OPERATIONS = 3 * ROUNDS
+STEPS = 5
+LIMIT = 400  # bytes an operation
+UNSEEN = {"torch", "jax"}  # by tracemalloc
 
 
-def kept(library: Any, x: Any) -> tuple[float, float]:
-    """Bytes an operation that a recorded chain keeps beside array data: by tracemalloc, by RSS."""
+def report() -> None:
+    present = peers.load()[0]
+    for value in VALUES:
+        rows = []
+        for library in (funcgrad, *present):
+            size, seen = _measured("recording", library, value)
+            limit = target(seen / OPERATIONS, LIMIT) if library is funcgrad else ""
+            bytes_seen = _unless_unseen(library, f"{seen / OPERATIONS:.0f}")
+            rows.append([library.NAME, bytes_seen, limit, f"{size / OPERATIONS:.0f}"])
+        table(
+            f"Memory of a recorded operation on {value}: bytes",
+            ["", "beyond the arrays", "target", "resident size"],
+            rows,
+        )
+    for index, network in enumerate(NETWORKS):
+        measured = {
+            (library, name): _measured("training", library, name, str(index))
+            for library in (by_hand, funcgrad, *present)
+            for name in library.TRAINERS
+        }
+        our_size, ours = measured[funcgrad, "funcgrad"]
+        rows = []
+        for (library, name), (size, peak) in measured.items():
+            allocated = [_unless_unseen(library, s) for s in (_mb(peak), f"{ours / peak:.2f}")]
+            rows.append([name, *allocated, _mb(size), f"{our_size / size:.2f}" if size else ""])
+        table(
+            f"Peak memory of {STEPS} training steps of {network}: MB, and funcgrad's over each",
+            ["", "allocated", "ratio", "resident size", "ratio"],
+            rows,
+        )
 
 
+def _measured(*what: Any) -> tuple[float, float]:
+    words = [peers.key(word) if isinstance(word, ModuleType) else word for word in what]
+    command = [sys.executable, "-m", "benchmarks.memory", *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    size, seen = json.loads(done.stdout)
+    return size, seen
+
+
+def _unless_unseen(library: ModuleType, cell: str) -> str:
+    return "" if peers.key(library) in UNSEEN else cell
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.1f}"
+
+
+# What the fresh processes do: measure the growth of the resident size first, allocations after.
+
+
+def recording(library: Any, value: str) -> tuple[float, float]:
+    """Bytes that a recorded chain keeps: as resident size, and as allocations but array data."""
+    x, f = VALUES[value], chain(library.numpy, ROUNDS)
+    library.record(chain(library.numpy, 1), x)  # caches, compilation
+    size = _growth(lambda: library.record(f, x))
+    gc.collect()
+    tracemalloc.start()
+    recorded = library.record(f, x)
+    not_array_data = tracemalloc.DomainFilter(False, np.lib.tracemalloc_domain)
+    kept = tracemalloc.take_snapshot().filter_traces([not_array_data])
+    del recorded
+    return size, sum(trace.size for trace in kept.traces)
+
+
+def training(library: Any, name: str, network: str) -> tuple[float, float]:
+    """Bytes that training steps, the first included, need at their peak, in both measures."""
+    chosen = NETWORKS[int(network)]
+    x, labels = chosen.data()
+
+    def steps() -> None:
+        step = library.TRAINERS[name](chosen.layers(), chosen.optimizer)
+        for _ in range(STEPS):
+            step(x, labels)
+
+    size = _growth(steps)
+    gc.collect()
+    tracemalloc.start()
+    steps()
+    return size, tracemalloc.get_traced_memory()[1]
+
+
+def _growth(run: Callable[[], Any]) -> float:
+    """Bytes by which the resident size rises at its highest while ``run`` runs; NaN unless Linux."""
+    gc.collect()
+    if not (PROC / "clear_refs").exists():
+        return float("nan")
+    (PROC / "clear_refs").write_text("5")  # forgets the highest so far
+    before = _status("VmRSS")
+    result = run()
+    after = _status("VmHWM")
+    del result
+    return after - before
+
+
+def _status(field: str) -> float:
+    lines = (PROC / "status").read_text()
+    return 1024 * float(re.findall(rf"{field}:\s+(\d+) kB", lines)[0])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        measure, library, *rest = sys.argv[1:]
+        module = importlib.import_module(f"benchmarks.peers.{library}")
+        print(json.dumps({"recording": recording, "training": training}[measure](module, *rest)))
+    else:
+        report()

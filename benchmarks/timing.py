@@ -10,24 +10,26 @@ from typing import Any
 SAMPLE = 0.02
 
 
-def medians(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+def medians(contestants: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]:
     """Seconds that one call of each contestant takes: the median over ``rounds`` rounds.
 
-    Each round takes one sample of every contestant. The cyclic garbage collector runs as it does
-    in any program, but starts each sample with nothing to do and does not visit what was there
-    before.
+    Each round takes one sample of every contestant, and begins with another one. The cyclic garbage
+    collector runs as in any program, but starts each sample with nothing to do and does not visit
+    what was there before.
     """
     repeats = {}
     for name, contestant in contestants.items():
-        contestant()  # imports, caches, compilation
+        contestant()  # caches, compilation
         repeats[name] = max(1, round(SAMPLE / _seconds(contestant, 1)))
     gc.collect()
     gc.freeze()
-    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    samples: dict[Any, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
     for _ in range(rounds):
-        for name, contestant in contestants.items():
+        for name in names:
             gc.collect()
-            samples[name].append(_seconds(contestant, repeats[name]))
+            samples[name].append(_seconds(contestants[name], repeats[name]))
+        names.append(names.pop(0))
     gc.unfreeze()
     return {name: statistics.median(times) for name, times in samples.items()}
 
@@ -39,22 +41,15 @@ def _seconds(contestant: Callable[[], Any], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def ratio(a: float, b: float) -> str:
-    return f"{a / b:.2f} x"
-
-
-def target(measured: float, limit: float, unit: str = "x") -> str:
+def target(measured: float, limit: float, unit: str = "") -> str:
     """What was to be reached, and whether it was."""
-    return f"<= {limit:g} {unit}: {'met' if measured <= limit else 'MISSED'}"
+    return f"<= {limit:g}{unit} {'met' if measured <= limit else 'MISSED'}"
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns, the first flush left and the others flush right."""
     widths = [max(map(len, column)) for column in zip(columns, *rows)]
     print(f"\n{title}\n")
-    for row in (columns, ["-" * width for width in widths], *rows):
-        first, *others = (
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths))
-        )
-        print("  ".join(["  " + first, *others]).rstrip())
+    for first, *others in (columns, ["-" * width for width in widths], *rows):
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:])]
+        print("  ".join(["", first.ljust(widths[0]), *cells]).rstrip())

@@ -47,7 +47,7 @@ class Dual(Trace):
         if not terms:
             return ans
         tangent = sum(terms[1:], start=terms[0])
-        return Tracer(self, ans, match(tangent, Like(ans), elementwise=False))
+        return Tracer(self, ans, match(tangent, Like(ans), broadcasts=False))
 
 
 def _zeros(x: Any) -> Any:

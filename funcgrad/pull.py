@@ -35,12 +35,21 @@ class Pull:
     is then the residual itself; otherwise ``sources`` gathers a tuple (empty: no residual).
     """
 
-    __slots__ = ("call", "elementwise", "need", "sources")
+    __slots__ = ("broadcasts", "call", "elementwise", "need", "sources")
 
-    def __init__(self, rule: Rule, elementwise: bool = False, also: Rule | None = None) -> None:
-        """``also``: a function whose parameters (all of them) come after the rule's own."""
+    def __init__(
+        self,
+        rule: Rule,
+        elementwise: bool = False,
+        broadcasts: bool = False,
+        also: Rule | None = None,
+    ) -> None:
+        """``broadcasts``: what the rule gives may have more or longer axes than the operand, over
+        which the engine sums. ``also``: a function whose parameters come after the rule's own.
+        """
         parameters = signature(rule)[1:] + (signature(also) if also else [])
         self.elementwise = elementwise
+        self.broadcasts = elementwise or broadcasts
         self.need: int | None = None
         self.sources = tuple(_source(name, default) for name, default in parameters)
         if not self.sources:

@@ -182,7 +182,10 @@ class _Run:
         for i, leaf in enumerate(self.primals):
             if type(leaf) is not np.ndarray or leaf.dtype.kind != "f":
                 check_input(leaf, _Where(self, i, positions), allow_int)
-            self.inputs.append(self.tape.born(leaf) if is_real(leaf) else leaf)
+                if not is_real(leaf):
+                    self.inputs.append(leaf)
+                    continue
+            self.inputs.append(self.tape.born(leaf))
         born = tree.unflatten(self.structure, self.inputs)
         changed = list(args)
         for position, argument in zip(positions, [born] if self.single else born):

@@ -15,6 +15,7 @@ so the backward walk is one pass over the list from its end, without sorting or 
 from __future__ import annotations
 
 import itertools
+import math
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -93,7 +94,7 @@ class Tape(Trace):
                 like = None
             elif kind in WEAK or type(x) in WEAK:
                 like = Like(x)
-            elif x.dtype is ans.dtype and (not pull.elementwise or x.shape == ans.shape):
+            elif x.dtype is ans.dtype and (not pull.broadcasts or x.shape == ans.shape):
                 like = None
             else:
                 like = Like(x)
@@ -183,7 +184,7 @@ class Tape(Trace):
             if guarded and pull.elementwise:
                 c = annihilate(g, c)
             if like is not None:
-                c = match(c, like, pull.elementwise)
+                c = match(c, like, pull.broadcasts)
             before = cotangents[parent]
             if before is None:
                 cotangents[parent] = c
@@ -258,14 +259,18 @@ def _settle(c: Any, owned: int) -> Any:
 
 def _finite(c: Any) -> bool:
     c = raw(c)
+    if type(c) is np.ndarray and c.dtype.char in "fd":
+        # The sum of squares is finite only where all are. Where it overflows without need, the
+        # walk that follows gives the same.
+        return math.isfinite(np.vdot(c, c))
     return c is None or bool(np.isfinite(c).all())
 
 
-def match(c: Any, like: Like, elementwise: bool) -> Any:
+def match(c: Any, like: Like, broadcasts: bool) -> Any:
     """Bring a cotangent back to the shape (summing what was broadcast) and dtype of its primal."""
     if type(c) is Sparse:
         return c.cast(like.dtype)
-    if elementwise:
+    if broadcasts:
         c = unbroadcast(c, like.shape)
     if c.dtype != like.dtype:
         if c.dtype.kind == "c" and like.dtype.kind != "c":

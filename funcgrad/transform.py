@@ -16,6 +16,9 @@ from .pull import Like
 
 Argnums = int | Sequence[int]
 
+_TYPED = (np.ndarray, np.generic, Tracer)
+_ARRAYS = (np.ndarray, np.memmap)
+
 
 def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
     """Give a transformed function its name and the documentation of ``f``, which must be one."""
@@ -74,21 +77,19 @@ def resolve_argnums(argnums: Argnums, count: int, label: str) -> tuple[list[int]
 
 def is_real(leaf: Any) -> bool:
     """Whether ``leaf`` is of a kind that has a gradient: a float or an array of floats."""
-    return type(leaf) is float or (
-        isinstance(leaf, np.ndarray | np.generic | Tracer) and leaf.dtype.kind == "f"
-    )
+    return type(leaf) is float or (isinstance(leaf, _TYPED) and leaf.dtype.kind == "f")
 
 
 def is_number(leaf: Any) -> bool:
     """Whether ``leaf`` is a number or an array of numbers."""
-    if isinstance(leaf, np.ndarray | np.generic | Tracer):
+    if isinstance(leaf, _TYPED):
         return leaf.dtype.kind in "biufc"
     return isinstance(leaf, int | float | complex)
 
 
 def described(x: Any) -> str:
     """What an error calls ``x``: its shape and dtype, or itself where it has none."""
-    if isinstance(x, np.ndarray | np.generic | Tracer) or type(x) in WEAK:
+    if isinstance(x, _TYPED) or type(x) in WEAK:
         like = Like(x)
         return f"shape {like.shape} and dtype {like.dtype}"
     return f"{x!r:.60} of type {type(x).__name__}"
@@ -120,9 +121,6 @@ def check_input(leaf: Any, where: Any, allow_int: bool = False) -> None:
             f"{where} has dtype {like.dtype} and shape {like.shape}; integers have no gradient. "
             f"Write {instead}, or pass allow_int=True to grad for zeros."
         )
-
-
-_ARRAYS = (np.ndarray, np.memmap)
 
 
 def check_outputs(outs: list[Any], paths: Any, label: str) -> None:

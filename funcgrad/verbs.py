@@ -208,7 +208,8 @@ def bilinear(
     function: Any, lhs: Rule, rhs: Rule, *, symbol: Any = None, names: str | None = None
 ) -> Primitive:
     """Declare a product: linear in each of two operands while the other stands still."""
-    return _declare(function, [Pull(lhs), Pull(rhs)], "multilinear", symbol=symbol, names=names)
+    pulls = [Pull(lhs, broadcasts=True), Pull(rhs, broadcasts=True)]
+    return _declare(function, pulls, "multilinear", symbol=symbol, names=names)
 
 
 def multilinear(function: Any, transpose: Rule) -> Primitive:

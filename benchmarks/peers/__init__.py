@@ -34,3 +34,8 @@ def load() -> tuple[list[ModuleType], list[str]]:
                 raise
             missing.append(name)
     return present, missing
+
+
+def key(peer: ModuleType) -> str:
+    """The name of a contestant's module."""
+    return peer.__name__.rpartition(".")[2]

@@ -12,25 +12,25 @@ from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..verbs import bilinear, composite, multilinear
 
-# A vector on the left of matmul is a row, on the right a column; its gradient drops that axis.
+# A vector on the left of matmul is a row, on the right a column. That an operand was one shows in
+# the dimensions of the result, so neither rule needs the operand that it differentiates; over the
+# others' leading dimensions the engine sums.
 
 
-def _matmul_lhs(g: Any, x_like: Any, y: Any) -> Any:
+def _matmul_lhs(g: Any, y: Any) -> Any:
     if y.ndim == 1:
-        return unbroadcast(np.expand_dims(g, -1) * y, x_like.shape)
-    if x_like.ndim == 1:
-        return unbroadcast(np.matmul(y, np.expand_dims(g, -1))[..., 0], x_like.shape)
-    return unbroadcast(np.matmul(g, np.swapaxes(y, -1, -2)), x_like.shape)
+        return np.expand_dims(g, -1) * y
+    if g.ndim < y.ndim:
+        return np.matmul(y, np.expand_dims(g, -1))[..., 0]
+    return np.matmul(g, np.swapaxes(y, -1, -2))
 
 
-def _matmul_rhs(g: Any, x: Any, y_like: Any) -> Any:
+def _matmul_rhs(g: Any, x: Any) -> Any:
     if x.ndim == 1:
-        if y_like.ndim == 1:
-            return g * x
-        return unbroadcast(np.expand_dims(g, -2) * np.expand_dims(x, -1), y_like.shape)
-    if y_like.ndim == 1:
-        return unbroadcast(np.matmul(np.expand_dims(g, -2), x)[..., 0, :], y_like.shape)
-    return unbroadcast(np.matmul(np.swapaxes(x, -1, -2), g), y_like.shape)
+        return g * x if g.ndim == 0 else np.expand_dims(g, -2) * np.expand_dims(x, -1)
+    if g.ndim < x.ndim:
+        return np.matmul(np.expand_dims(g, -2), x)[..., 0, :]
+    return np.matmul(np.swapaxes(x, -1, -2), g)
 
 
 bilinear(np.matmul, _matmul_lhs, _matmul_rhs, symbol=operator.matmul)
