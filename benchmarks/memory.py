@@ -11,6 +11,7 @@ number, count in full.
 import gc
 import importlib
 import json
+import math
 import re
 import subprocess
 import sys
@@ -23,14 +24,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import NETWORKS, Network
 from benchmarks.operation import chain
-from benchmarks.peers import by_hand, funcgrad
+from benchmarks.peers import by_hand, funcgrad, key
 from benchmarks.timing import table, target
 
 PROC = Path("/proc/self")
 VALUES = {"one number": 0.7, "10 elements": np.linspace(0.1, 0.9, 10)}
-ROUNDS = 10_000
+ROUNDS = 5_000
 OPERATIONS = 3 * ROUNDS
 STEPS = 5
 LIMIT = 400  # bytes an operation
@@ -44,8 +45,8 @@ def report() -> None:
         for library in (funcgrad, *present):
             size, seen = _measured("recording", library, value)
             limit = target(seen / OPERATIONS, LIMIT) if library is funcgrad else ""
-            bytes_seen = _unless_unseen(library, f"{seen / OPERATIONS:.0f}")
-            rows.append([library.NAME, bytes_seen, limit, f"{size / OPERATIONS:.0f}"])
+            cells = [_number(seen / OPERATIONS, 0), limit, _number(size / OPERATIONS, 0)]
+            rows.append([library.NAME, *cells])
         table(
             f"Memory of a recorded operation on {value}: bytes",
             ["", "beyond the arrays", "target", "resident size"],
@@ -59,9 +60,10 @@ def report() -> None:
         }
         our_size, ours = measured[funcgrad, "funcgrad"]
         rows = []
-        for (library, name), (size, peak) in measured.items():
-            allocated = [_unless_unseen(library, s) for s in (_mb(peak), f"{ours / peak:.2f}")]
-            rows.append([name, *allocated, _mb(size), f"{our_size / size:.2f}" if size else ""])
+        for (_, name), (size, peak) in measured.items():
+            allocated = [_number(peak / 1e6, 1), _number(ours / peak, 2)]
+            resident = [_number(size / 1e6, 1), _number(our_size / size, 2)]
+            rows.append([name, *allocated, *resident])
         table(
             f"Peak memory of {STEPS} training steps of {network}: MB, and funcgrad's over each",
             ["", "allocated", "ratio", "resident size", "ratio"],
@@ -70,19 +72,15 @@ def report() -> None:
 
 
 def _measured(*what: Any) -> tuple[float, float]:
-    words = [peers.key(word) if isinstance(word, ModuleType) else word for word in what]
+    words = [key(word) if isinstance(word, ModuleType) else word for word in what]
     command = [sys.executable, "-m", "benchmarks.memory", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     size, seen = json.loads(done.stdout)
     return size, seen
 
 
-def _unless_unseen(library: ModuleType, cell: str) -> str:
-    return "" if peers.key(library) in UNSEEN else cell
-
-
-def _mb(size: float) -> str:
-    return f"{size / 1e6:.1f}"
+def _number(x: float, digits: int) -> str:
+    return "" if math.isnan(x) else f"{x:.{digits}f}"
 
 
 # What the fresh processes do: measure the growth of the resident size first, allocations after.
@@ -93,6 +91,8 @@ def recording(library: Any, value: str) -> tuple[float, float]:
     x, f = VALUES[value], chain(library.numpy, ROUNDS)
     library.record(chain(library.numpy, 1), x)  # caches, compilation
     size = _growth(lambda: library.record(f, x))
+    if key(library) in UNSEEN:
+        return size, math.nan
     gc.collect()
     tracemalloc.start()
     recorded = library.record(f, x)
@@ -103,27 +103,29 @@ def recording(library: Any, value: str) -> tuple[float, float]:
 
 
 def training(library: Any, name: str, network: str) -> tuple[float, float]:
-    """Bytes that training steps, the first included, need at their peak, in both measures."""
+    """Bytes that training needs at its peak, optimizer state included, in both measures."""
+
+    def train(network: Network, steps: int) -> None:
+        step = library.TRAINERS[name](network.layers(), network.optimizer)
+        for _ in range(steps):
+            step(*network.data())
+
     chosen = NETWORKS[int(network)]
-    x, labels = chosen.data()
-
-    def steps() -> None:
-        step = library.TRAINERS[name](chosen.layers(), chosen.optimizer)
-        for _ in range(STEPS):
-            step(x, labels)
-
-    size = _growth(steps)
+    train(chosen._replace(widths=(1, 1), batch=1), 1)  # what is loaded at the first use
+    size = _growth(lambda: train(chosen, STEPS))
+    if key(library) in UNSEEN:
+        return size, math.nan
     gc.collect()
     tracemalloc.start()
-    steps()
+    train(chosen, STEPS)
     return size, tracemalloc.get_traced_memory()[1]
 
 
 def _growth(run: Callable[[], Any]) -> float:
-    """Bytes by which the resident size rises at its highest while ``run`` runs; NaN unless Linux."""
+    """Bytes by which the resident size rises at its highest while ``run`` runs; NaN off Linux."""
     gc.collect()
     if not (PROC / "clear_refs").exists():
-        return float("nan")
+        return math.nan
     (PROC / "clear_refs").write_text("5")  # forgets the highest so far
     before = _status("VmRSS")
     result = run()

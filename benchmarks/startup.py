@@ -73,8 +73,8 @@ def report(quick: bool) -> None:
             ]
         )
     table(
-        "Starting: milliseconds of import above NumPy's, and from the start of a process to its first "
-        "gradient, and funcgrad's over each",
+        "Starting: milliseconds of import above NumPy's, and of a process to its first gradient, "
+        "and funcgrad's over each",
         ["", "import", "ratio", "target", "gradient", "ratio"],
         rows,
     )

@@ -5,11 +5,11 @@
     numpy                       its counterpart of the numpy module
     record(f, x)                f run on x with everything recorded that a gradient needs
     gradient(f, x)              the gradient of the scalar function f at x
-    TRAINERS                    {name: trainer}, of which trainer(layers, optimizer) gives a function
+    TRAINERS                    {name: trainer}; trainer(layers, optimizer) gives a function
                                 step(x, labels) that takes one training step and returns the loss
 
-``layers`` is a list of (weight, bias) pairs of float32 arrays with a relu between them, the loss the
-mean cross-entropy, and ``optimizer`` "sgd" (rate 0.1) or "adam" (rate 1e-3). ``by_hand``, NumPy
+``layers`` is a list of (weight, bias) pairs of float32 arrays with a relu between them, the loss
+the mean cross-entropy, and ``optimizer`` "sgd" (rate 0.1) or "adam" (rate 1e-3). ``by_hand``, NumPy
 without a library, has a trainer only.
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy
+import numpy as numpy
 
 import funcgrad
 from funcgrad import nn, optim
