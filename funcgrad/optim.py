@@ -182,7 +182,7 @@ def _align(
     theirs, expected = tree.flatten(second)
     tree.check_same(expected, structure, what, against)
     for i, (x, y) in enumerate(zip(ours, theirs)):
-        if np.shape(x) != np.shape(y):
+        if getattr(x, "shape", ()) != getattr(y, "shape", ()):
             raise TreeError(
                 f"at {tree.keystr(structure.paths()[i]) or 'the root'}: {what} has shape "
                 f"{np.shape(x)}, {against} {np.shape(y)}"

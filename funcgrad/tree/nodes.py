@@ -54,17 +54,13 @@ def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
         keys = sorted(d)
     except TypeError:  # keys of several types, or without an order
         keys = sorted(d, key=lambda key: (type(key).__name__, repr(key)))
-    children, blank = [], dict(d)
-    for key in keys:
-        children.append(blank[key])
-        blank[key] = None
-    return children, (tuple(keys), blank)  # blank has the dict's own order; ``==`` ignores it
+    # The second dict has the order of this one, which ``==`` ignores.
+    return [d[key] for key in keys], (tuple(keys), dict.fromkeys(d))
 
 
 def _unflatten_dict(aux: Any, children: list[Any]) -> dict[Any, Any]:
     d: dict[Any, Any] = aux[1].copy()
-    for index, key in enumerate(aux[0]):
-        d[key] = children[index]
+    d.update(zip(aux[0], children, strict=True))
     return d
 
 
