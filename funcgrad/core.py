@@ -72,7 +72,7 @@ class Trace:
 
     def __init__(self, f: Callable[..., Any]) -> None:
         self.birth = next(_births)
-        self.label = f"{self.transform} of {getattr(f, '__name__', type(f).__name__)}"
+        self.f = f
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         """Evaluate one primitive, at least one of whose operands is a tracer of this trace."""
@@ -82,6 +82,11 @@ class Trace:
         """Refuse every later use of this trace's tracers."""
         # The instance attribute hides the method, so that a live trace pays for no check.
         self.process = _leaked  # type: ignore[method-assign]
+
+    @property
+    def label(self) -> str:
+        """What errors call this run."""
+        return f"{self.transform} of {getattr(self.f, '__name__', type(self.f).__name__)}"
 
     @property
     def closed(self) -> bool:

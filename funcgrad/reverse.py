@@ -88,7 +88,7 @@ def _value_and_gradient(
 ) -> Any:
     run = _Run("grad", f, args, kwargs, argnums, allow_int, has_aux)
     value = run.out.value if run.owns(run.out) else run.out
-    _check_scalar(value, run.tape.label)
+    _check_scalar(value, run.tape)
     grads = run.arguments_like(run.pull([run.out], [Like(value).dtype.type(1)]))
     return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
 
@@ -175,7 +175,7 @@ class _Run:
         has_aux: bool = False,
     ) -> None:
         self.tape = Tape(f, transform)
-        positions, self.single = resolve_argnums(argnums, len(args), self.tape.label)
+        positions, self.single = resolve_argnums(argnums, len(args), self.tape)
         differentiated = args[positions[0]] if self.single else [args[i] for i in positions]
         self.primals, self.structure = tree.flatten(differentiated)
         self.inputs: list[Any] = []
@@ -252,11 +252,11 @@ class _Where:
         return f"{self.run.tape.label}: argument {position}{at}"
 
 
-def _check_scalar(value: Any, label: str) -> None:
+def _check_scalar(value: Any, tape: Tape) -> None:
     if is_real(value) and np.shape(value) == ():
         return
     raise TypeError(
-        f"{label}: the function must return one real float, and returned "
+        f"{tape.label}: the function must return one real float, and returned "
         f"{described(value)}. "
         f"Sum it (np.sum) for a gradient, take funcgrad.jacrev for the Jacobian, or "
         f"has_aux=True where it returns (result, aux)."

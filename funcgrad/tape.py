@@ -54,7 +54,7 @@ class Tape(Trace):
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
         if isinstance(x, np.ndarray):
             x = np.asarray(x)
-            self.borrowed.add(id(_base(x)))
+            self.borrowed.add(id(x if x.base is None else _base(x)))
         self.inputs += 1
         return Tracer(self, x, next(self.nodes))
 

@@ -54,24 +54,24 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
     return out
 
 
-def resolve_argnums(argnums: Argnums, count: int, label: str) -> tuple[list[int], bool]:
+def resolve_argnums(argnums: Argnums, count: int, trace: Trace) -> tuple[list[int], bool]:
     """The positions that ``argnums`` names, and whether it is one rather than a sequence."""
     try:
         single = not isinstance(argnums, Sequence)
         positions = [operator.index(i) for i in ([argnums] if single else argnums)]  # type: ignore
     except TypeError:
         raise TypeError(
-            f"{label}: argnums is an int or a tuple of ints, and got {argnums!r}."
+            f"{trace.label}: argnums is an int or a tuple of ints, and got {argnums!r}."
         ) from None
     for i in positions:
         if not -count <= i < count:
             raise ValueError(
-                f"{label}: argnums={argnums} names argument {i}, but the call has {count} "
+                f"{trace.label}: argnums={argnums} names argument {i}, but the call has {count} "
                 f"positional arguments. Differentiated arguments are passed by position."
             )
     positions = [i % count for i in positions]
     if len(set(positions)) < len(positions):
-        raise ValueError(f"{label}: argnums={argnums} names an argument twice.")
+        raise ValueError(f"{trace.label}: argnums={argnums} names an argument twice.")
     return positions, single
 
 
