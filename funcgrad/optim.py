@@ -170,8 +170,17 @@ def apply_updates(params: Any, updates: Any) -> Any:
     >>> apply_updates({"w": np.ones(2, np.float32)}, {"w": np.ones(2)})
     {'w': array([2., 2.], dtype=float32)}
     """
-    us, ps, structure = _align(updates, params, "updates", "params")
-    return tree.unflatten(structure, [_cast(p + u, p) for p, u in zip(ps, us)])
+    try:
+        return tree.map(_updated, params, updates)
+    except TreeError:
+        _align(updates, params, "updates", "params")  # which says where they differ
+        raise
+
+
+def _updated(p: Any, u: Any) -> Any:
+    if getattr(p, "shape", ()) != getattr(u, "shape", ()):
+        raise TreeError("updates and params differ in shape")
+    return _cast(p + u, p)
 
 
 def _align(

@@ -11,6 +11,7 @@ infinities counts as 0, so that equal infinite logits share evenly.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def _below_max(x: Any, axis: Axis) -> tuple[Any, Any]:
     """``x`` less its maximum over ``axis``, and the maximum."""
     x = np.asarray(x)
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
-    if np.isfinite(top).all():
+    if math.isfinite(np.vdot(top, top)):  # no infinity, nor anything that would square to one
         return x - top, top
     with np.errstate(invalid="ignore"):
         return np.where(x == top, 0.0, x - top), top

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TreeError
-from .nodes import keystr
+from .nodes import KINDS, keystr
 from .structures import IsLeaf, a, check_same, flatten, leaves, structure, unflatten
 
 
@@ -21,14 +21,37 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = N
     >>> map(lambda p, g: p - g, {"w": 3, "b": [5]}, {"w": 1, "b": [1]})
     {'w': 2, 'b': [4]}
     """
-    first, structure = flatten(tree, is_leaf)
-    columns = [first]
-    for number, other in enumerate(rest, start=2):
-        column, other_structure = flatten(other, is_leaf)
-        if other_structure != structure:
-            check_same(structure, other_structure, f"tree {number}", "tree 1")
-        columns.append(column)
-    return unflatten(structure, builtins.map(f, *columns))
+    try:
+        return _map(f, (tree, *rest), is_leaf)
+    except _Mismatch:
+        first = structure(tree, is_leaf)
+        for number, other in enumerate(rest, start=2):
+            check_same(first, structure(other, is_leaf), f"tree {number}", "tree 1")
+        raise
+
+
+class _Mismatch(Exception):
+    """Two of the trees differ here; ``check_same`` says where that is."""
+
+
+def _map(f: Callable[..., Any], nodes: tuple[Any, ...], is_leaf: IsLeaf | None) -> Any:
+    first = nodes[0]
+    kind = KINDS[type(first)]
+    if kind is None or (is_leaf is not None and is_leaf(first)):
+        for other in nodes[1:]:
+            if KINDS[type(other)] is not None and (is_leaf is None or not is_leaf(other)):
+                raise _Mismatch
+        return f(*nodes)
+    children, aux = kind.flatten(first)
+    rows = [children]
+    for other in nodes[1:]:
+        if type(other) is not type(first) or (is_leaf is not None and is_leaf(other)):
+            raise _Mismatch
+        others, other_aux = kind.flatten(other)
+        if other_aux != aux or len(others) != len(children):
+            raise _Mismatch
+        rows.append(others)
+    return kind.unflatten(aux, [_map(f, row, is_leaf) for row in zip(*rows, strict=True)])
 
 
 def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:

@@ -35,7 +35,7 @@ def keystr(path: Path) -> str:
 class Kind(NamedTuple):
     """How the instances of a class come apart and together again."""
 
-    flatten: Callable[[Any], tuple[Iterable[Any], Any]]  # object -> (children, aux)
+    flatten: Callable[[Any], tuple[Sequence[Any], Any]]  # object -> (children, aux)
     unflatten: Callable[[Any, list[Any]], Any]  # (aux, children) -> object
     keys: Callable[[Any, int], Sequence[Key]]  # (aux, number of children) -> their keys
 
@@ -145,4 +145,9 @@ def register_node(
     """
     if not isinstance(cls, type) or cls in _BUILT_IN:
         raise TreeError(f"register_node takes a class of your own, got {cls!r}")
-    KINDS[cls] = Kind(flatten, unflatten, _attribute_keys(names) if names else _index_keys)
+
+    def take_apart(obj: Any) -> tuple[list[Any], Any]:
+        children, aux = flatten(obj)
+        return list(children), aux
+
+    KINDS[cls] = Kind(take_apart, unflatten, _attribute_keys(names) if names else _index_keys)
