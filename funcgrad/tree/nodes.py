@@ -49,13 +49,19 @@ def _attribute_keys(names: Iterable[str]) -> Callable[[Any, int], list[Key]]:
     return lambda aux, count: keys
 
 
-def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
+@functools.lru_cache(maxsize=1024)
+def _layout(own: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[Any, None]]:
+    """The keys of a dict in canonical order, and a dict with its own order, which == ignores."""
     try:
-        keys = sorted(d)
+        keys = sorted(own)
     except TypeError:  # keys of several types, or without an order
-        keys = sorted(d, key=lambda key: (type(key).__name__, repr(key)))
-    # The second dict has the order of this one, which ``==`` ignores.
-    return [d[key] for key in keys], (tuple(keys), dict.fromkeys(d))
+        keys = sorted(own, key=lambda key: (type(key).__name__, repr(key)))
+    return tuple(keys), dict.fromkeys(own)
+
+
+def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
+    layout = _layout(tuple(d))
+    return [d[key] for key in layout[0]], layout
 
 
 def _unflatten_dict(aux: Any, children: list[Any]) -> dict[Any, Any]:
