@@ -4,11 +4,11 @@ import importlib
 from types import ModuleType
 
 from . import check, debug, nn, optim, random, toy, tree
+from .check import check_grads, numerical_grad
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
     LeakedTracerError,
-    MutationError,
     TreeError,
     UnsupportedError,
 )
@@ -21,10 +21,10 @@ __version__ = "0.1.0"
 __all__ = [
     "DerivativeLostError",
     "LeakedTracerError",
-    "MutationError",
     "TreeError",
     "UnsupportedError",
     "check",
+    "check_grads",
     "data",
     "debug",
     "grad",
@@ -33,6 +33,7 @@ __all__ = [
     "jvp",
     "make_graph",
     "nn",
+    "numerical_grad",
     "optim",
     "random",
     "stop_gradient",

@@ -80,8 +80,9 @@ class Trace:
 
     def close(self) -> None:
         """Refuse every later use of this trace's tracers."""
-        # The instance attribute hides the method, so that a live trace pays for no check.
+        # Instance attributes hide the methods, so that a live trace pays for no check.
         self.process = _leaked  # type: ignore[method-assign]
+        self.look = self.lose = _looked_at_late  # type: ignore[method-assign, assignment]
 
     @property
     def label(self) -> str:
@@ -107,6 +108,10 @@ class Trace:
 
 def _leaked(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> NoReturn:
     raise leak(primitive.name, next(t for t in operands if type(t) is Tracer and t.owner.closed))
+
+
+def _looked_at_late(tracer: Tracer, *question: Any) -> NoReturn:
+    raise leak("a question about a value", tracer)
 
 
 def leak(user: str, t: Tracer) -> LeakedTracerError:
@@ -276,8 +281,12 @@ class Tracer:
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"a traced value has no attribute {name!r}. Where the plain array is meant, write "
-            f"funcgrad.value(t).{name}."
+            f"a traced value has no attribute {name!r}."
+            + (
+                f" Where the plain array is meant, write funcgrad.value(t).{name}."
+                if hasattr(np.ndarray, name)
+                else ""
+            )
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -285,7 +294,8 @@ class Tracer:
             self,
             lambda x: np.array(x, dtype),
             "np.array, np.asarray or another conversion to a plain array",
-            "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.broadcast_to(t, shape) "
+            "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.where, np.concatenate or "
+            "np.stack for z[i] = t, np.broadcast_to(t, shape) "
             "for np.full(shape, t), np.dot(plain, t) for plain.dot(t), t.astype(d) for a cast",
         )
 

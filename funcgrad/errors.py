@@ -18,7 +18,3 @@ class DerivativeLostError(TypeError):
 
 class UnsupportedError(NotImplementedError):
     """A NumPy function, ufunc method or keyword has no derivative rule."""
-
-
-class MutationError(RuntimeError):
-    """An array was changed in place between its use and the backward pass that needs it."""

@@ -12,7 +12,7 @@ from .core import WEAK, Primitive, Trace, Tracer, bind, call, raw
 from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
 from .tape import match
-from .transform import check_input, described, is_number, run
+from .transform import check_function, check_input, check_outputs, described, is_number, run
 
 
 class Dual(Trace):
@@ -88,6 +88,7 @@ def jvp(
     >>> float(tangent)
     2.0
     """
+    check_function("jvp", f)
     trace = Dual(f)
     for name, given in (("primals", primals), ("tangents", tangents)):
         if not isinstance(given, tuple | list):
@@ -103,6 +104,7 @@ def jvp(
         duals.append(Tracer(trace, x, _tangent(x, t, path, trace.label)))
     out = run(trace, f, tree.unflatten(structure, duals), {})
     outs, structure = tree.flatten(out)
+    check_outputs(outs, structure.paths(), trace.label)
     split = [_split(trace, t) for t in outs]
     return (
         tree.unflatten(structure, [value for value, _ in split]),

@@ -74,6 +74,7 @@ def sgd(
     def update(grads: Any, state: SgdState, params: Any = None) -> tuple[Any, SgdState]:
         _check_state("sgd", state, SgdState)
         if plain:
+            _check_grads(grads, params)
             return tree.map(lambda g: _cast(-learning_rate * g, g), grads), state
         gs, traces, structure = _align(grads, state.trace, "grads", "the state of sgd")
         traces = [_cast(g + momentum * t, g) for g, t in zip(gs, traces)]
@@ -129,6 +130,7 @@ def clip_by_global_norm(max_norm: float) -> GradientTransformation:
     """
 
     def update(grads: Any, state: tuple[()], params: Any = None) -> tuple[Any, tuple[()]]:
+        _check_grads(grads, params)
         squares = [np.sum(np.square(np.float64(1.0) * g)) for g in tree.leaves(grads)]
         norm = np.sqrt(sum(squares))
         scale = max_norm / np.maximum(norm, max_norm)
@@ -152,6 +154,11 @@ def chain(*transforms: GradientTransformation) -> GradientTransformation:
 
     def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, tuple[Any, ...]]:
         _check_state("chain", state, tuple)
+        if len(state) != len(transforms):
+            raise ValueError(
+                f"the state of chain is a tuple with one state for each of its "
+                f"{len(transforms)} transformations, got {len(state)}. Make it by init(params)."
+            )
         states = []
         for transform, own in zip(transforms, state, strict=True):
             grads, following = transform.update(grads, own, params)
@@ -197,6 +204,11 @@ def _align(
                 f"{np.shape(x)}, {against} {np.shape(y)}"
             )
     return ours, theirs, expected
+
+
+def _check_grads(grads: Any, params: Any) -> None:
+    if params is not None:
+        tree.check_same(params, grads, "grads", "params")
 
 
 def _cast(x: Any, like: Any) -> Any:

@@ -14,6 +14,7 @@ from .rules.constants import stop
 from .tape import Tape
 from .transform import (
     Argnums,
+    check_function,
     check_input,
     check_outputs,
     described,
@@ -87,7 +88,7 @@ def _value_and_gradient(
     allow_int: bool,
 ) -> Any:
     run = _Run("grad", f, args, kwargs, argnums, allow_int, has_aux)
-    value = run.out.value if run.owns(run.out) else run.out
+    value = plain(run.tape, run.out)
     _check_scalar(value, run.tape)
     grads = run.arguments_like(run.pull([run.out], [Like(value).dtype.type(1)]))
     return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
@@ -106,6 +107,7 @@ def vjp(
     >>> [float(g) for g in pullback(2.0)]
     [2.0]
     """
+    check_function("vjp", f)
     run = _Run("vjp", f, primals, {}, tuple(range(len(primals))), has_aux=has_aux)
     outs, structure = tree.flatten(run.out)
     check_outputs(outs, structure.paths(), run.tape.label)
@@ -171,7 +173,7 @@ class _Run:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         argnums: Argnums,
-        allow_int: bool = False,
+        allow_int: bool | None = None,
         has_aux: bool = False,
     ) -> None:
         self.tape = Tape(f, transform)

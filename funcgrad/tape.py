@@ -16,22 +16,19 @@ from __future__ import annotations
 
 import itertools
 import math
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .core import WEAK, Primitive, Trace, Tracer, raw
-from .errors import MutationError
 from .pull import Like, Pull, gather, strong, unbroadcast
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
 
-# An array from outside that a rule keeps is copied, each time while it is small and once a tape
-# while it is of middling size; a large one is fingerprinted.
+# An array from outside that a rule keeps is copied: anew each time while it is small, and beyond
+# that only where no copy of it, still true, exists on the tape.
 SMALL_BYTES = 1 << 12
-LARGE_BYTES = 1 << 22
 
 _SCALARS = {float, complex, *np.sctypeDict.values()}
 
@@ -48,7 +45,8 @@ class Tape(Trace):
         self.nodes = itertools.count()
         self.inputs = 0
         self.borrowed: set[int] = set()
-        self.watched: dict[int, _Watched] = {}
+        # id -> an array from outside and its copy; holding the array keeps its id from reuse.
+        self.copies: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def born(self, x: Any) -> Tracer:
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
@@ -119,7 +117,7 @@ class Tape(Trace):
         """``r``, the value of ``source``, as a residual: safe from what the caller may do to it.
 
         An array that an operation of this tape made is safe. One that came from outside, or is a
-        view of one, is copied or watched.
+        view of one, is copied. Large data that never changes is spared by making it read-only.
         """
         base = r if r.base is None else _base(r)
         if type(source) is Tracer and source.node >= self.inputs:
@@ -129,31 +127,17 @@ class Tape(Trace):
             return r
         if r.nbytes <= SMALL_BYTES:
             return r.copy(order="K")
-        watched = self.watched.get(id(r))
-        if watched is not None and watched.changed():
-            if watched.kept is r:
-                raise self.mutation(watched)
-            watched = None
-        if watched is None:
-            watched = self.watched[id(r)] = _Watched(r, primitive.name)
-        return watched.kept
-
-    def mutation(self, watched: _Watched) -> MutationError:
-        x = watched.array
-        return MutationError(
-            f"an array of shape {x.shape} and dtype {x.dtype} was changed in place after "
-            f"{watched.user} used it and before the backward pass, which needs its old values "
-            f"({self.label}). Pass a copy (x.copy()), or write x = x + … for x += …."
-        )
+        _, copy = self.copies.get(id(r), (None, None))
+        if copy is None or not _same_bits(r, copy):
+            copy = r.copy(order="K")
+            self.copies[id(r)] = r, copy
+        return copy
 
     # The walk.
 
     def walk(self, seeds: dict[int, Any]) -> list[Any]:
         """The cotangent of each input, ``None`` where nothing reached it, and raw arrays owned by
         the caller. ``seeds`` maps nodes to cotangents; the tape stays as it was."""
-        for watched in self.watched.values():
-            if watched.kept is watched.array and watched.changed():
-                raise self.mutation(watched)
         with np.errstate(all="ignore"):
             cotangents = self._walk(seeds, guarded=False)
             # A zero cotangent annihilates an infinite local derivative. Only then can a finite
@@ -185,6 +169,8 @@ class Tape(Trace):
                 c = annihilate(g, c)
             if like is not None:
                 c = match(c, like, pull.broadcasts)
+            elif type(c) is not Sparse and c.dtype is not g.dtype:
+                c = c.astype(g.dtype)  # a rule met an operand of another dtype
             before = cotangents[parent]
             if before is None:
                 cotangents[parent] = c
@@ -196,30 +182,14 @@ class Tape(Trace):
         return [_settle(c, ours) for c, ours in zip(cotangents[:inputs], owned)]
 
 
-class _Watched:
-    """An array from outside that the backward walk needs as it was when ``user`` took it: a copy
-    where it is of middling size, itself and a fingerprint where it is large."""
-
-    __slots__ = ("array", "fingerprint", "kept", "user")
-
-    def __init__(self, array: np.ndarray, user: str) -> None:
-        self.array = array
-        self.user = user
-        is_large = array.nbytes > LARGE_BYTES
-        self.kept = array if is_large else array.copy(order="K")
-        self.fingerprint = _fingerprint(array) if is_large else None
-
-    def changed(self) -> bool:
-        if self.kept is self.array:
-            return self.fingerprint != _fingerprint(self.array)
-        return self.kept.tobytes() != self.array.tobytes()
+def _same_bits(x: np.ndarray, y: np.ndarray) -> bool:
+    words = _WORDS.get(x.itemsize)
+    if words is None:
+        return x.tobytes() == y.tobytes()
+    return bool((x.view(words) == y.view(words)).all())
 
 
-def _fingerprint(x: np.ndarray) -> int:
-    """A checksum of every byte of ``x``."""
-    if 0 in x.strides:  # a broadcast view repeats itself
-        x = x[tuple(slice(1) if stride == 0 else slice(None) for stride in x.strides)]
-    return zlib.crc32(x.ravel(order="K").view(np.uint8).data)
+_WORDS = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
 
 
 def _base(x: np.ndarray) -> np.ndarray:

@@ -20,13 +20,18 @@ _TYPED = (np.ndarray, np.generic, Tracer)
 _ARRAYS = (np.ndarray, np.memmap)
 
 
-def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
-    """Give a transformed function its name and the documentation of ``f``, which must be one."""
+def check_function(transform: str, f: Any) -> None:
+    """Raise unless ``f`` can be called."""
     if not callable(f):
         raise TypeError(
-            f"{transform} takes a function, and got {type(f).__name__} {f!r:.60}. "
+            f"{transform} takes a function, and got {described(f)}. "
             f"Write {transform}(f)(x), not {transform}(f(x))."
         )
+
+
+def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Give a transformed function its name and the documentation of ``f``, which must be one."""
+    check_function(transform, f)
 
     def name(transformed: Any) -> Any:
         functools.update_wrapper(transformed, f, assigned=("__module__", "__doc__"), updated=())
@@ -92,10 +97,12 @@ def described(x: Any) -> str:
     if isinstance(x, _TYPED) or type(x) in WEAK:
         like = Like(x)
         return f"shape {like.shape} and dtype {like.dtype}"
+    if isinstance(x, dict | list | tuple):
+        return f"a {type(x).__name__} of {len(x)}"
     return f"{x!r:.60} of type {type(x).__name__}"
 
 
-def check_input(leaf: Any, where: Any, allow_int: bool = False) -> None:
+def check_input(leaf: Any, where: Any, allow_int: bool | None = None) -> None:
     """Raise unless ``leaf``, which the error calls ``where``, can be differentiated."""
     if is_real(leaf) and (not isinstance(leaf, np.ndarray) or type(leaf) in _ARRAYS):
         return
@@ -116,10 +123,11 @@ def check_input(leaf: Any, where: Any, allow_int: bool = False) -> None:
             f"supported. Pass the real and the imaginary part as two arguments."
         )
     if not allow_int:
+        zeros = "" if allow_int is None else ", or pass allow_int=True for zeros"
         instead = "x.astype(float)" if like.shape or hasattr(leaf, "dtype") else f"float({leaf})"
         raise TypeError(
             f"{where} has dtype {like.dtype} and shape {like.shape}; integers have no gradient. "
-            f"Write {instead}, or pass allow_int=True to grad for zeros."
+            f"Write {instead}{zeros}."
         )
 
 
@@ -134,7 +142,7 @@ def check_outputs(outs: list[Any], paths: Any, label: str) -> None:
 
 
 def plain(trace: Trace, x: Any) -> Any:
-    """The pytree ``x`` with the values of this trace's tracers in their place, as the caller's."""
+    """The pytree ``x`` with the values of this trace's tracers, as the caller's own arrays."""
 
     def value(leaf: Any) -> Any:
         if type(leaf) is not Tracer or leaf.owner is not trace:

@@ -114,6 +114,11 @@ def _adapter(
                     f"{_function_name(function)}: dtype={np.dtype(given)} would round a traced "
                     f"value to integers. Write .astype({np.dtype(given)}) on the result."
                 )
+            elif name == "order" and given not in ("C", "F"):
+                raise UnsupportedError(
+                    f"{_function_name(function)}: order={given!r} depends on the memory layout, "
+                    f"which has no derivative rule. Write order='C' or order='F'."
+                )
             elif _holds_tracer(given):
                 raise UnsupportedError(
                     f"{_function_name(function)}: its keyword {name!r} cannot be a traced value. "
@@ -125,11 +130,14 @@ def _adapter(
 
 
 def _static(x: Any) -> Any:
-    """A keyword that cannot change later: tuples for lists, the values of traced integers."""
+    """A keyword that cannot change later: tuples for lists, the values of traced integers and
+    masks, which a trace that follows them is asked for."""
     if type(x) is list or type(x) is tuple:
         return tuple(map(_static, x))
-    if type(x) is Tracer and x.shape == () and x.dtype.kind in "iu":
+    if type(x) is Tracer and x.dtype.kind in "iu" and x.shape == ():
         return int(x)
+    if type(x) is Tracer and x.dtype.kind == "b":
+        return _static(x.owner.look(x, lambda mask: mask, "a mask"))
     return x
 
 
@@ -281,7 +289,7 @@ def composite(
     """
 
     def declare(body: Rule) -> Rule:
-        keywords = frozenset(inspect.signature(body).parameters)
+        keywords = frozenset(list(inspect.signature(body).parameters)[operands:])
         FUNCTIONS[function] = _adapter(function, body, operands, keywords, names, sequence)
         return body
 

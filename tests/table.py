@@ -86,8 +86,12 @@ ELEMENTWISE = [
     Elementwise("power", lambda x: x**-1.5, (POSITIVE,)),
     Elementwise("power", lambda x: 2.0**x, (EVERYWHERE,)),
     Elementwise("power", np.float_power, (POSITIVE, EVERYWHERE)),
+    Elementwise("power", lambda x: np.float_power(x, 2.5), (POSITIVE,)),
+    Elementwise("power", lambda x: x ** np.uint8(2), (POSITIVE,)),
+    Elementwise("maximum", lambda x, y: np.clip(x, y, y + 1.0), (EVERYWHERE, (-1.7, 2.4))),
     Elementwise("remainder", np.remainder, ((3.1, 3.9), (1.1, 1.4))),
     Elementwise("fmod", np.fmod, ((-3.9, -3.1), (1.1, 1.4))),
+    Elementwise("heaviside", lambda h: np.heaviside(0.0, h), (EVERYWHERE,)),
     Elementwise("copysign", lambda x: np.copysign(x, -1.0), (POSITIVE,)),
     Elementwise("ldexp", lambda x: np.ldexp(x, 3), (EVERYWHERE,)),
     Elementwise("ldexp", lambda x: np.frexp(x)[0], (POSITIVE,)),
@@ -144,6 +148,8 @@ GENERAL = [
     General("reshape", lambda x: np.reshape(x, (2, 6)), (A,)),
     General("reshape", lambda x: x.reshape(-1), (A,)),
     General("reshape", lambda x: x.reshape(4, 3, order="F"), (A,)),
+    General("reshape", lambda x: x.T.reshape(-1, order="F"), (A,)),
+    General("ravel", lambda x: np.ravel(x, order="F"), (np.asfortranarray(A),)),
     General("ravel", lambda x: x.ravel(), (A,)),
     General("ravel", lambda x: np.ravel(x, order="F"), (A,)),
     General("ravel", lambda x: x.flatten(), (A,)),
@@ -151,6 +157,7 @@ GENERAL = [
     General("squeeze", lambda x: x.squeeze(1), (A[:, None],)),
     General("expand_dims", lambda x: np.expand_dims(x, (0, 2)), (A,)),
     General("broadcast_to", lambda x: np.broadcast_to(x, (2, 3, 4)), (A,)),
+    General("broadcast_to", lambda x: np.full_like(x, x[0, 1]) + np.full_like(x, 2.0), (A,)),
     General("broadcast_to", lambda x: np.broadcast_to(x, (3, 4)), (A[:, :1],)),
     General("transpose", lambda x: x.T, (A,)),
     General("transpose", lambda x: np.transpose(x, (1, 2, 0)), (C,)),
@@ -210,6 +217,11 @@ GENERAL = [
     General("index", lambda x: np.take(x, [[1, 5]], axis=1, mode="wrap"), (A,)),
     General("index", lambda x: x.take([-9, 2], axis=0, mode="clip"), (A,)),
     General("index", lambda x: np.take_along_axis(x, np.argsort(x, 1), 1), (A,)),
+    General("index", lambda x: x.compress([True, False, True], axis=0), (A,)),
+    General("index", lambda x: x[((0, 0, 1), 2)], (A,)),
+    General("index", lambda x: x[((0, 0), (1, 1)), :], (A,)),
+    General("index", lambda x: np.take_along_axis(x, np.array([[1, 2, 2]]), axis=1), (A,)),
+    General("index", lambda x: np.take(x, [True, True, False]), (V,)),
     General("index", lambda x: np.compress([True, False, True], x, axis=0), (A,)),
     General("index", lambda x: np.repeat(x, 2), (A,)),
     General("index", lambda x: np.repeat(x, [1, 0, 2], axis=0), (A,)),
@@ -260,6 +272,8 @@ GENERAL = [
     General("matmul", lambda x, y: np.matmul(x, y), (A, V)),
     General("matmul", lambda x, y: np.vdot(x, y), (A, A + 1.0)),
     General("multiply", lambda x, y: np.outer(x, y), (A, V)),
+    General("multiply", lambda x: np.dot(x, 2.0) + np.inner(3.0, x), (A,)),
+    General("matmul", lambda x: np.tensordot(2.0, x, axes=0), (A,)),
     General("matmul", lambda x, y: np.tensordot(x, y), (C, C[0] + 1.0)),
     General("matmul", lambda x, y: np.tensordot(x, y, axes=([2, 0], [0, 1])), (C, B)),
     General("matmul", lambda x, y: np.tensordot(x, y, axes=0), (V, A)),
@@ -285,6 +299,7 @@ GENERAL = [
             ("ij, ij -> i", (A, A[:, :1])),
         ]
     ],
+    General("einsum", lambda x: np.einsum(x, [0, 26]), (A,)),
     General("einsum", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [0, 2]), (A, B)),
 ]  # fmt: skip
 
@@ -297,8 +312,8 @@ CONSTANT = [
     ],
     *[
         (name, getattr(np, name), (A, A[:, ::-1]))
-        for name in """less less_equal greater greater_equal equal not_equal floor_divide heaviside
-        logical_and logical_or logical_xor nextafter isclose allclose array_equal
+        for name in """less less_equal greater greater_equal equal not_equal floor_divide
+        logical_and logical_or logical_xor isclose allclose array_equal
         array_equiv""".split()
     ],
     *[

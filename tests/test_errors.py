@@ -24,7 +24,7 @@ ARGUMENTS = {
     "int": (3, r"argument 0 .*int.*float\(3\)"),
     "bool": (True, r"argument 0 .*bool.*float\(True\)"),
     "NumPy int": (np.int64(3), r"argument 0 has dtype int64.*x\.astype\(float\)"),
-    "int array": (np.arange(2), r"dtype int64 and shape \(2,\).*x\.astype\(float\).*allow_int"),
+    "int array": (np.arange(2), r"dtype int64 and shape \(2,\).*x\.astype\(float\)"),
     "bool array": (np.ones(2, bool), r"dtype bool and shape \(2,\)"),
     "leaf": ({"w": [1.0, np.arange(2)]}, r"argument 0, leaf \['w'\]\[1\] has dtype int64"),
     "str": ("a", r"argument 0 is 'a' of type str"),

@@ -10,7 +10,6 @@ import operator
 import numpy as np
 import pytest
 
-import funcgrad as fg
 from funcgrad import grad, vjp
 
 VECTOR = np.array([1.25, 2.75, 0.625])
@@ -35,13 +34,8 @@ VIEWS = {
 }
 
 
-def right_or_refused(run, want):
-    try:
-        got = run()
-    except fg.MutationError as error:
-        assert "changed in place" in str(error) and "copy()" in str(error)
-        return
-    np.testing.assert_array_equal(got, want)
+def right(run, want):
+    np.testing.assert_array_equal(run(), want)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -55,7 +49,7 @@ def test_a_constant_changed_after_its_use(size, view, change):
         return y
 
     x = np.full(view(np.zeros(size)).shape, 2.0)
-    right_or_refused(lambda: grad(f)(x, change), grad(f)(x, lambda c: None))
+    right(lambda: grad(f)(x, change), grad(f)(x, lambda c: None))
 
 
 USES = {
@@ -85,7 +79,7 @@ def test_an_argument_changed_after_its_use(size, use):
     w = np.ones_like(out)
     want = pullback(w)[0]
     x *= 5
-    right_or_refused(lambda: pullback(w)[0], want)
+    right(lambda: pullback(w)[0], want)
 
 
 SIDE_INPUTS = {
@@ -121,7 +115,7 @@ def test_a_side_input_changed_after_its_use(f, side):
         return np.sum(y)
 
     want = grad(total)(VECTOR, copy.deepcopy(side), False)
-    right_or_refused(lambda: grad(total)(VECTOR, copy.deepcopy(side), True), want)
+    right(lambda: grad(total)(VECTOR, copy.deepcopy(side), True), want)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -134,7 +128,7 @@ def test_a_buffer_used_again_with_other_values(size):
         buffer /= 2
         return np.sum(y + x * buffer)
 
-    right_or_refused(lambda: grad(f)(np.ones(size)), np.full(size, 4.0))
+    right(lambda: grad(f)(np.ones(size)), np.full(size, 4.0))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -143,7 +137,7 @@ def test_a_result_changed_before_its_pullback(f, size):
     out, pullback = vjp(f, np.linspace(1.0, 2.0, size))
     want = pullback(np.ones(size))[0]
     out *= 0
-    right_or_refused(lambda: pullback(np.ones(size))[0], want)
+    right(lambda: pullback(np.ones(size))[0], want)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -155,7 +149,7 @@ def test_an_auxiliary_result_changed_before_its_pullback(size):
     _, pullback, aux = vjp(f, np.linspace(0.0, 1.0, size), has_aux=True)
     want = pullback(1.0)[0]
     aux["y"] *= 0
-    right_or_refused(lambda: pullback(1.0)[0], want)
+    right(lambda: pullback(1.0)[0], want)
 
 
 class Holder:
@@ -176,7 +170,7 @@ def test_an_array_like_changed_after_its_use(multiply):
         holder.data *= 5
         return y
 
-    right_or_refused(lambda: grad(f)(VECTOR), np.ones(3))
+    right(lambda: grad(f)(VECTOR), np.ones(3))
 
 
 def test_an_array_changed_before_its_use_counts_as_changed():
@@ -203,7 +197,7 @@ def test_small_changes_of_a_large_array(change, at):
         return y
 
     x = np.ones(600_000)
-    right_or_refused(lambda: grad(f)(x, True), grad(f)(x, False))
+    right(lambda: grad(f)(x, True), grad(f)(x, False))
 
 
 # A read-only view, of data that can change all the same.
@@ -216,7 +210,7 @@ def test_sliding_window_of_a_constant(size):
         return y
 
     x = np.ones(3)
-    right_or_refused(lambda: grad(f)(x, True), grad(f)(x, False))
+    right(lambda: grad(f)(x, True), grad(f)(x, False))
 
 
 @pytest.mark.parametrize("size", [10, 1000])
@@ -225,7 +219,7 @@ def test_sliding_window_as_argument(size):
     out, pullback = vjp(np.sin, np.lib.stride_tricks.sliding_window_view(data, 2))
     want = pullback(np.ones_like(out))[0]
     data *= 0
-    right_or_refused(lambda: pullback(np.ones_like(out))[0], want)
+    right(lambda: pullback(np.ones_like(out))[0], want)
 
 
 def test_read_only_buffer():
@@ -236,7 +230,7 @@ def test_read_only_buffer():
             buffer[:] = bytes(len(buffer))
         return y
 
-    right_or_refused(lambda: grad(f)(VECTOR, True), grad(f)(VECTOR, False))
+    right(lambda: grad(f)(VECTOR, True), grad(f)(VECTOR, False))
 
 
 @pytest.mark.parametrize("size", [3, 1000])
@@ -245,4 +239,4 @@ def test_a_memory_map_as_argument(tmp_path, size):
     x[:] = 2
     _, pullback = vjp(lambda x: x * x, x)
     x *= 5
-    right_or_refused(lambda: pullback(np.ones(size))[0], np.full(size, 4.0))
+    right(lambda: pullback(np.ones(size))[0], np.full(size, 4.0))

@@ -6,6 +6,7 @@ import operator
 
 import numpy as np
 
+from ..core import FUNCTIONS
 from ..verbs import constant, query
 
 for _ufunc, _symbol in (
@@ -25,11 +26,13 @@ for _ufunc, _symbol in (
     constant(_ufunc, symbol=_symbol)
 
 
-for _name in """floor ceil trunc rint sign signbit heaviside spacing isnan isfinite isinf nextafter
+for _name in """floor ceil trunc rint signbit spacing isnan isfinite isinf
         logical_and logical_or logical_xor logical_not""".split():
     constant(getattr(np, _name))
 
 constant(np.round, accepts=("decimals",))
+FUNCTIONS[np.around] = FUNCTIONS[np.round]
+FUNCTIONS[np.fix] = np.trunc
 constant(np.argmax, accepts=("axis", "keepdims"))
 constant(np.argmin, accepts=("axis", "keepdims"))
 constant(np.argsort, accepts=("axis", "kind", "stable"))
@@ -53,7 +56,8 @@ constant(np.isneginf)
 
 
 def _stop_gradient(x: object) -> object:
-    return x
+    # A copy, since an operation may need the value as it is.
+    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 #: The identity with derivative zero.

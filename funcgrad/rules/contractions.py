@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+import string
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..core import FUNCTIONS, operand
+from ..core import FUNCTIONS, WEAK, operand
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..verbs import bilinear, composite, multilinear
@@ -36,10 +38,15 @@ def _matmul_rhs(g: Any, x: Any) -> Any:
 bilinear(np.matmul, _matmul_lhs, _matmul_rhs, symbol=operator.matmul)
 
 
+def _typed(x: Any) -> Any:
+    """A Python number as an array, which is how these functions take it."""
+    return np.asarray(x) if type(x) in WEAK else x
+
+
 @composite(np.dot, operands=2, names="a b out=None")
 def dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
+        return np.multiply(_typed(a), _typed(b))
     if np.ndim(a) <= 2 and np.ndim(b) <= 2:
         return np.matmul(a, b)
     return np.tensordot(a, b, axes=([-1], [max(np.ndim(b) - 2, 0)]))
@@ -69,7 +76,7 @@ def vdot(a: Any, b: Any) -> Any:
 @composite(np.inner, operands=2, names="a b")
 def inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
+        return np.multiply(_typed(a), _typed(b))
     return np.tensordot(a, b, axes=([-1], [-1]))
 
 
@@ -82,8 +89,9 @@ def outer(a: Any, b: Any) -> Any:
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     if np.ndim(axes) == 0:
         axes = (range(-int(axes), 0), range(int(axes)))
+    a, b = _typed(a), _typed(b)
     over_a, over_b = (
-        [int(i) % x.ndim for i in np.atleast_1d(list(over) if np.ndim(over) else over)]
+        list(normalize_axis_tuple(tuple(over) if np.ndim(over) else over, x.ndim))
         for x, over in zip((a, b), axes)
     )
     summed = [a.shape[i] for i in over_a]
@@ -109,7 +117,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 # einsum, with operands and subscripts brought to the explicit form "ij,jk->ik".
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase  # as np.einsum numbers its labels
 
 
 def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
@@ -155,6 +163,10 @@ def _explicit(subscripts: str, ndims: list[int]) -> str:
     hidden = [n - len(t) + 3 if "..." in t else 0 for t, n in zip(terms, ndims)]
     free = [a for a in _LETTERS if a not in subscripts][: max(hidden)]
     dots = "".join(free)
+    if arrow and max(hidden) and "..." not in output:
+        raise ValueError(
+            f"np.einsum: {subscripts!r} has an ellipsis in its input that its output lacks"
+        )
     if not arrow:
         letters = "".join(terms).replace(".", "")
         output = "..." + "".join(sorted(a for a in letters if letters.count(a) == 1))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import FUNCTIONS, Primitive, call, operand
+from ..errors import UnsupportedError
 from ..verbs import composite, constant, elementwise
 
 LN2 = math.log(2.0)
@@ -119,7 +120,7 @@ def divmod_(x: Any, y: Any) -> Any:
 
 @composite(np.modf)
 def modf(x: Any) -> Any:
-    return x - np.trunc(x), np.trunc(x)
+    return np.where(np.isinf(x), 0.0, x - np.trunc(x)), np.trunc(x)
 
 
 # Multiples of powers of two.
@@ -184,7 +185,10 @@ elementwise(np.arctan, lambda g, x: g / (1.0 + x * x))
 elementwise(np.sinh, lambda g, x: g * np.cosh(x))
 elementwise(np.cosh, lambda g, x: g * np.sinh(x))
 elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
-elementwise(np.arcsinh, lambda g, x: g / np.hypot(1.0, x))
+elementwise(
+    np.arcsinh,
+    lambda g, x: g / (np.sqrt(1.0 + x * x) if x.dtype.kind == "c" else np.hypot(1.0, x)),
+)
 elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)))
 elementwise(np.arctanh, lambda g, x: g / ((1.0 - x) * (1.0 + x)))
 elementwise(np.deg2rad, lambda g: g * (math.pi / 180.0))
@@ -233,6 +237,21 @@ sinc_derivative: Primitive = elementwise(
 elementwise(np.sinc, lambda g, x: g * (math.pi * sinc_derivative(math.pi * x, order=1)))
 
 # Sign, size and order.
+
+
+def _sign(x: Any) -> Any:
+    return np.sign(x)
+
+
+real_sign = constant(_sign)
+
+
+@composite(np.sign)
+def sign(x: Any) -> Any:
+    return unit(x, np.abs(x)) if x.dtype.kind == "c" else real_sign(x)
+
+
+elementwise(np.heaviside, None, lambda g, x: np.where(x == 0, g, 0.0))
 
 
 def _direction(x: Any, length: Any) -> Any:
@@ -290,16 +309,23 @@ def _where(condition: Any, *branches: Any) -> Any:
 FUNCTIONS[np.where] = _where
 
 
-@composite(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any = None) -> Any:
-    for low in (a_min, min):
-        a = a if low is None else np.maximum(a, low)
-    for high in (a_max, max):
-        a = a if high is None else np.minimum(a, high)
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **bounds: Any) -> Any:
+    unknown = bounds.keys() - {"min", "max"} or ({"out"} if out is not None else set())
+    if unknown:
+        raise UnsupportedError(
+            f"np.clip: its keyword {unknown.pop()!r} has no derivative rule. Leave it away."
+        )
+    for low in (a_min, bounds.get("min")):
+        a = a if low is None or low is np._NoValue else np.maximum(a, low)
+    for high in (a_max, bounds.get("max")):
+        a = a if high is None or high is np._NoValue else np.minimum(a, high)
     return a
+
+
+FUNCTIONS[np.clip] = _clip
 
 
 @composite(np.float_power, operands=2)
 def float_power(x: Any, y: Any) -> Any:
     dtype = np.result_type(x, y, np.float64)
-    return np.power(np.astype(x, dtype), np.astype(y, dtype))
+    return np.power(call(np.astype, (x, dtype), {}), call(np.astype, (y, dtype), {}))

@@ -168,11 +168,11 @@ def _slots(at: Any) -> tuple[Any, list[Tracer]]:
 
 
 def _frozen(at: Any) -> Any:
-    """An index array or list as an array of our own, safe from later changes."""
-    if isinstance(at, list):
-        at = np.array(at)
-        return at.astype(np.intp) if at.size == 0 else at
-    return at.copy() if isinstance(at, np.ndarray) else at
+    """One part of an index, safe from later changes: any sequence becomes an array of our own."""
+    if at is None or at is Ellipsis or isinstance(at, slice | int | np.generic | Tracer):
+        return at
+    at = np.array(at)
+    return at.astype(np.intp) if at.size == 0 else at
 
 
 def _getitem(x: Any, at: Any) -> Any:
@@ -194,6 +194,8 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     if axis is None:
         a, axis = np.ravel(a), 0
     at_axis = normalize_axis_index(axis, a.ndim)
+    if type(indices) is not Tracer:
+        indices = np.asarray(indices).astype(np.intp, casting="safe")
     size = a.shape[at_axis]
     if mode != "raise":
         indices = np.clip(indices, 0, size - 1) if mode == "clip" else np.mod(indices, size)
@@ -204,12 +206,9 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         return np.ravel(arr)[np.ravel(indices)]
-    at: list[Any] = list(np.ix_(*[np.arange(n) for n in indices.shape]))
+    axis = normalize_axis_index(axis, arr.ndim)
+    at: list[Any] = list(np.ix_(*[np.arange(n) for n in arr.shape]))
     at[axis] = indices
-    # A dimension of size 1 is broadcast against the other's.
-    at = [
-        0 if n == 1 and i != axis % arr.ndim else a for i, (a, n) in enumerate(zip(at, arr.shape))
-    ]
     return arr[tuple(at)]
 
 
@@ -263,7 +262,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
 
 
 def _triangle(m: Any, k: int) -> Any:
-    return np.tri(m.shape[-2], m.shape[-1], k, dtype=bool)
+    return np.tri(*m.shape[-2:], k=k, dtype=bool)  # type: ignore[call-overload]
 
 
 @composite(np.tril)

@@ -114,7 +114,7 @@ def _ufunc_method(ufunc: np.ufunc) -> Callable[..., Any]:
     return lambda self: ufunc(self)
 
 
-_FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip compress copy cumprod
+_FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip copy cumprod
 cumsum diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum
 swapaxes take trace var"""
 
@@ -133,6 +133,7 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
 _METHODS: dict[str, Callable[..., Any]] = {
     **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
     "flatten": _method(np.ravel),
+    "compress": lambda self, condition, axis=None: call(np.compress, (condition, self, axis), {}),
     "reshape": _shape_method(np.reshape),
     "transpose": _shape_method(np.transpose),
     "conj": _ufunc_method(np.conjugate),

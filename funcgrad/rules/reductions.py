@@ -36,13 +36,20 @@ def _count(x: Any, axis: Any, where: Any) -> Any:
         axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
         return float(np.prod([x.shape[i] for i in axes]))
     where = np.broadcast_to(where, x.shape)
-    return np.sum(where, axis=axis, keepdims=True).astype(x.dtype)
+    return np.sum(where, axis=axis, keepdims=True).astype(np.result_type(x.dtype, np.float32))
+
+
+def _divided(x: Any, count: Any) -> Any:
+    """``x / count`` in x's dtype, which the count itself may be too large for."""
+    if type(count) is float:
+        return x * (1.0 / count if count else np.nan)
+    return (x / count).astype(x.dtype)
 
 
 def _mean_pull(
     g: Any, x_like: Any, axis: Any = None, keepdims: bool = False, where: Any = True
 ) -> Any:
-    g = expand(g, x_like.ndim, axis, keepdims) / _count(x_like, axis, where)
+    g = _divided(expand(g, x_like.ndim, axis, keepdims), _count(x_like, axis, where))
     return _spread(g, x_like, axis, True, where)
 
 
@@ -53,8 +60,7 @@ def _extremum(function: Any) -> None:
     def shares(t: Any, ans: Any, x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
         best = (x == expand(ans, x.ndim, axis, keepdims)) & where
         best = best | (np.isnan(x) & where)
-        count = np.sum(best, axis=axis, keepdims=True).astype(x.dtype)
-        return np.where(best, t / count, 0.0)
+        return np.where(best, _divided(t, _count(x, axis, best)), 0.0)
 
     def pull(
         g: Any,
@@ -116,7 +122,9 @@ reduction(np.prod, _others, accepts=("dtype",))
 def _deviation(x: Any, axis: Any, where: Any, ddof: float) -> Any:
     """(x − mean) / (n − ddof)."""
     mean = np.mean(x, axis=axis, keepdims=True, where=where)
-    deviation = (x - mean) / (_count(x, axis, where) - ddof)
+    deviation = _divided(x - mean, _count(x, axis, where) - ddof)
+    if deviation.dtype.kind == "c":  # the variance is a real function, |x − mean|² on the average
+        deviation = np.conj(deviation)
     return deviation if where is True else np.where(where, deviation, 0.0)
 
 
@@ -143,6 +151,10 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
+# Functions of their own in NumPy, under other names.
+FUNCTIONS[np.amax] = FUNCTIONS[np.max]
+FUNCTIONS[np.amin] = FUNCTIONS[np.min]
+
 # Running sums and products.
 
 
@@ -158,10 +170,10 @@ def _recurrence(a: Any, b: Any) -> Any:
     dtype = np.result_type(a, b)
     ans = np.array(np.broadcast_to(b, np.broadcast_shapes(a.shape, b.shape)), dtype)
     if ans.ndim == 1:
-        total, out = 0.0, []
-        for factor, term in zip(a.tolist(), ans.tolist()):
-            total = factor * total + term
-            out.append(total)
+        out = ans.tolist()
+        for i, factor in enumerate(a.tolist()):
+            if i:
+                out[i] += factor * out[i - 1]
         return np.array(out, dtype)
     for i in range(1, len(ans)):
         ans[i] += a[i] * ans[i - 1]
@@ -218,7 +230,7 @@ rule(np.cumprod, _cumprod_pull, _cumprod_push, accepts=("dtype",))
 # The ufuncs' own spelling of these, whose axis is 0 by default.
 
 
-def _ufunc_method(ufunc: np.ufunc, method: str, function: Any) -> None:
+def _spelled_as(ufunc: np.ufunc, method: str, function: Any) -> None:
     def apply(x: Any, axis: Any = 0, **keywords: Any) -> Any:
         return call(function, (x,), {"axis": axis, **keywords})
 
@@ -231,6 +243,6 @@ for _ufunc, _reduce, _accumulate in (
     (np.maximum, np.max, None),
     (np.minimum, np.min, None),
 ):
-    _ufunc_method(_ufunc, "reduce", _reduce)
+    _spelled_as(_ufunc, "reduce", _reduce)
     if _accumulate is not None:
-        _ufunc_method(_ufunc, "accumulate", _accumulate)
+        _spelled_as(_ufunc, "accumulate", _accumulate)

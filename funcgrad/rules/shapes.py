@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core import FUNCTIONS, Tracer, operand
+from ..core import FUNCTIONS, Tracer, call, operand
 from ..errors import UnsupportedError
 from ..pull import Like, unbroadcast
 from ..verbs import composite, constant, linear, refuse
@@ -279,6 +279,11 @@ def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
         return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
     if dtype == x.dtype:
         return x
+    if dtype.kind not in "fciub":
+        raise UnsupportedError(
+            f"astype({dtype}) of a traced value would lose its derivative. It takes dtypes of "
+            f"numbers; write value(t).astype({dtype}) for the plain values."
+        )
     return (cast if dtype.kind in "fc" else to_integers)(x, dtype=dtype)
 
 
@@ -319,8 +324,10 @@ _filled_like(np.empty)
 @composite(np.full_like, operands=2)
 def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
     like = Like(a)
-    fill = np.astype(fill_value, like.dtype if dtype is None else dtype)
-    return np.broadcast_to(fill, like.shape if shape is None else shape)
+    dtype, shape = like.dtype if dtype is None else dtype, like.shape if shape is None else shape
+    if type(fill_value) is not Tracer:
+        return np.full(shape, fill_value, dtype)
+    return np.broadcast_to(call(np.astype, (fill_value, dtype), {}), shape)
 
 
 refuse(np.copyto, "np.broadcast_to(t, shape) for np.full_like(a, t), np.where for np.copyto")
