@@ -26,8 +26,7 @@ from .pull import Like, Pull, gather, strong, unbroadcast
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
 
-# An array from outside that a rule keeps is copied: anew each time while it is small, and beyond
-# that only where no copy of it, still true, exists on the tape.
+# Up to this size a copy costs less than the search for an earlier one.
 SMALL_BYTES = 1 << 12
 
 _SCALARS = {float, complex, *np.sctypeDict.values()}
@@ -44,15 +43,14 @@ class Tape(Trace):
         self.edges: list[Any] = []
         self.nodes = itertools.count()
         self.inputs = 0
-        self.borrowed: set[int] = set()
         # id -> an array from outside and its copy; holding the array keeps its id from reuse.
         self.copies: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def born(self, x: Any) -> Tracer:
-        """A traced stand-in for the input ``x``. Inputs come before any operation."""
-        if isinstance(x, np.ndarray):
-            x = np.asarray(x)
-            self.borrowed.add(id(x if x.base is None else _base(x)))
+        """A traced stand-in for the input ``x``, of which the tape works on a copy of its own.
+        Inputs come before any operation."""
+        if isinstance(x, np.ndarray) and not _is_fixed(x):
+            x = np.array(x, order="K")
         self.inputs += 1
         return Tracer(self, x, next(self.nodes))
 
@@ -116,14 +114,10 @@ class Tape(Trace):
     def keep(self, r: np.ndarray, source: Any, primitive: Primitive) -> np.ndarray:
         """``r``, the value of ``source``, as a residual: safe from what the caller may do to it.
 
-        An array that an operation of this tape made is safe. One that came from outside, or is a
-        view of one, is copied. Large data that never changes is spared by making it read-only.
+        An array that this tape made is safe. One that came from outside is copied, anew each time
+        while it is small, beyond that only where no copy of it, still true, is at hand.
         """
-        base = r if r.base is None else _base(r)
-        if type(source) is Tracer and source.node >= self.inputs:
-            if id(base) not in self.borrowed:
-                return r
-        elif base.flags.owndata and not base.flags.writeable:
+        if type(source) is Tracer or _is_fixed(r):
             return r
         if r.nbytes <= SMALL_BYTES:
             return r.copy(order="K")
@@ -192,10 +186,11 @@ def _same_bits(x: np.ndarray, y: np.ndarray) -> bool:
 _WORDS = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
 
 
-def _base(x: np.ndarray) -> np.ndarray:
+def _is_fixed(x: np.ndarray) -> bool:
+    """Whether the memory that ``x`` looks at cannot be written to."""
     while type(x.base) is np.ndarray:
         x = x.base
-    return x
+    return x.flags.owndata and not x.flags.writeable
 
 
 def _among(c: Any, residual: Any) -> bool:

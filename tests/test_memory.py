@@ -166,7 +166,7 @@ def test_a_loop_over_elements_adds_in_place(loop):
     x = np.ones(200_000)
     with measured() as memory:
         grad(loop)(x)
-        assert memory()[1] < 1.5 * x.nbytes
+        assert memory()[1] < 2.5 * x.nbytes
 
 
 def test_a_nested_loop_over_elements_is_linear():

@@ -10,7 +10,7 @@ import operator
 import numpy as np
 import pytest
 
-from funcgrad import grad, vjp
+from funcgrad import grad, value_and_grad, vjp
 
 VECTOR = np.array([1.25, 2.75, 0.625])
 SIZES = [3, 1000, 600_000]
@@ -240,3 +240,19 @@ def test_a_memory_map_as_argument(tmp_path, size):
     _, pullback = vjp(lambda x: x * x, x)
     x *= 5
     right(lambda: pullback(np.ones(size))[0], np.full(size, 4.0))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_argument_of_an_outer_transform(size):
+    x = np.linspace(1.0, 2.0, size)
+
+    def outer(t, changed):
+        def inner(y):
+            z = np.sum(y * t)
+            x[:] *= 5 if changed else 1
+            return z
+
+        return np.sum(grad(inner)(np.ones(size)))
+
+    want = value_and_grad(outer)(x, False)[0]
+    assert value_and_grad(outer)(x, True)[0] == want
