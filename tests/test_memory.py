@@ -162,7 +162,7 @@ LOOPS = {
 
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS.keys())
 def test_a_loop_over_elements_adds_in_place(loop):
-    """No second array of the size of x is ever alive: an index costs its own size."""
+    """Beside the copy of x and its gradient no array of that size is ever alive."""
     x = np.ones(200_000)
     with measured() as memory:
         grad(loop)(x)
