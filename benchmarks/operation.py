@@ -39,7 +39,7 @@ def report(quick: bool) -> None:
             f = chain(library.numpy)
             contestants[library.NAME, "record"] = partial(library.record, f, x)
             contestants[library.NAME, "gradient"] = partial(library.gradient, f, x)
-        times = medians(contestants, rounds=5 if quick else 25)
+        times = medians(contestants, rounds=5 if quick else 15)
         recording, gradient = times["funcgrad", "record"], times["funcgrad", "gradient"]
         alone = times["NumPy alone"]
         rows = [["NumPy alone", "", "", _microseconds(alone), f"{gradient / alone:.2f}", ""]]

@@ -23,6 +23,10 @@ PARTS = {
 # Whichever of these a BLAS reads; PyTorch and JAX are told by benchmarks.peers as well.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+# glibc gives freed memory back to the system and takes it again by rules under which the same
+# training step costs half as much again, or not, by what ran before. It keeps it here.
+HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 << 25)}
+
 
 def main() -> int:
     described = "\n".join(f"  {name:10} {what}" for name, what in PARTS.items())
@@ -44,6 +48,7 @@ def main() -> int:
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
+        **HEAP,
         **dict.fromkeys(THREADS, str(options.threads)),
         "PYTHONPATH": os.pathsep.join(paths),
     }

@@ -13,9 +13,10 @@ SAMPLE = 0.02
 def medians(contestants: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[Any, float]:
     """Seconds that one call of each contestant takes: the median over ``rounds`` rounds.
 
-    Each round takes one sample of every contestant, and begins with another one. The cyclic garbage
-    collector runs as in any program, but starts each sample with nothing to do and does not visit
-    what was there before.
+    Each round takes one sample of every contestant, and begins with another one. A call that is not
+    timed comes before each sample, so that caches and heap are as the contestant leaves them
+    itself. The cyclic garbage collector runs as in any program, but starts each sample with nothing
+    to do and does not visit what was there before.
     """
     repeats = {}
     for name, contestant in contestants.items():
@@ -28,6 +29,7 @@ def medians(contestants: Mapping[Any, Callable[[], Any]], rounds: int) -> dict[A
     for _ in range(rounds):
         for name in names:
             gc.collect()
+            contestants[name]()
             samples[name].append(_seconds(contestants[name], repeats[name]))
         names.append(names.pop(0))
     gc.unfreeze()
