@@ -311,7 +311,7 @@ CONSTANT = [
         iscomplex isposinf isneginf""".split()
     ],
     *[
-        (name, getattr(np, name), (A, A[:, ::-1] + 0.03))
+        (name, getattr(np, name), (A, A[:, ::-1] + 4.0))
         for name in """less less_equal greater greater_equal equal not_equal floor_divide
         logical_and logical_or logical_xor isclose allclose array_equal
         array_equiv""".split()
