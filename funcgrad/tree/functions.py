@@ -43,15 +43,20 @@ def _map(f: Callable[..., Any], nodes: tuple[Any, ...], is_leaf: IsLeaf | None) 
                 raise _Mismatch
         return f(*nodes)
     children, aux = kind.flatten(first)
+    if len(nodes) == 1 and is_leaf is None:
+        # The ordinary case calls nothing for a leaf but f.
+        return kind.unflatten(
+            aux, [f(c) if KINDS[type(c)] is None else _map(f, (c,), None) for c in children]
+        )
     rows = [children]
     for other in nodes[1:]:
         if type(other) is not type(first) or (is_leaf is not None and is_leaf(other)):
             raise _Mismatch
         others, other_aux = kind.flatten(other)
-        if other_aux != aux or len(others) != len(children):
+        if (other_aux is not aux and other_aux != aux) or len(others) != len(children):
             raise _Mismatch
         rows.append(others)
-    return kind.unflatten(aux, [_map(f, row, is_leaf) for row in zip(*rows, strict=True)])
+    return kind.unflatten(aux, [_map(f, row, is_leaf) for row in zip(*rows)])
 
 
 def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
