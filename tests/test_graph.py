@@ -178,7 +178,7 @@ def test_a_question_without_a_derivative_is_a_look():
 
     graph = make_graph(f)(np.ones((2, 3)), 1, 0)
     assert graph.looks == ["index(t)", "int(t)", "bool(t)", "value(t)"]
-    assert "reshape(a, shape=(1, -1))" in str(graph)
+    assert "shape=(1, -1))" in str(graph)
     with pytest.raises(TypeError, match="bool"):
         graph(np.ones((2, 3)), 1, 0)
 
