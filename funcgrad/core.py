@@ -174,9 +174,10 @@ def is_traced(t: Any) -> bool:
     return type(t) is Tracer
 
 
-def _holds_tracer(tree: Any) -> bool:
+def holds_tracer(tree: Any) -> bool:
+    """Whether ``tree`` (nested lists and tuples) has a tracer in it."""
     if type(tree) in (list, tuple):
-        return any(map(_holds_tracer, tree))
+        return any(map(holds_tracer, tree))
     return type(tree) is Tracer
 
 
@@ -189,7 +190,8 @@ def strip(tree: Any) -> Any:
     return raw(tree)
 
 
-def _function_name(function: Any) -> str:
+def function_name(function: Any) -> str:
+    """What errors call a NumPy function."""
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
@@ -219,7 +221,7 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     """Run what stands for a NumPy function on tracers, or refuse it by name."""
     handler = FUNCTIONS.get(function)
     if handler is None:
-        name = _function_name(function)
+        name = function_name(function)
         raise UnsupportedError(
             f"{name} has no derivative rule, and calling it on the plain values would lose the "
             f"gradient. Write it in terms of other NumPy functions, or take value(t) of its "

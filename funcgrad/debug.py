@@ -72,6 +72,15 @@ def tape(f: Callable[..., Any]) -> Callable[..., str]:
 
     Every float leaf of the arguments is differentiated. The walk starts with a cotangent of ones
     for each result.
+
+    >>> print(tape(lambda x: x * x)(3.0))
+    tape of <lambda>(x: float)
+    edges, parent → node
+      x → a = multiply    float
+      x → a = multiply    float
+    cotangents, in the order of the walk
+      a = multiply    1.0
+      x               6.0
     """
 
     @transform.named("tape", f)

@@ -17,12 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import tree
-from .core import Primitive, Tracer, raw
+from .core import WEAK, Primitive, Tracer, raw
 from .pull import Like
 from .rules.indexing import Slot, index, index_traced
 from .verbs import linear
-
-_PYTHON_NUMBERS = (float, int, bool, complex)
 
 
 class Variable:
@@ -34,7 +32,7 @@ class Variable:
         like, kind = Like(raw(x)), type(raw(x))
         self.shape = like.shape
         self.dtype = like.dtype
-        self.text = kind.__name__ if kind in _PYTHON_NUMBERS else type_text(like.shape, like.dtype)
+        self.text = kind.__name__ if kind in WEAK else type_text(like.shape, like.dtype)
         self.name = name
 
     def __str__(self) -> str:
@@ -238,7 +236,7 @@ def type_text(shape: tuple[int, ...], dtype: Any) -> str:
 
 def literal(x: Any) -> str:
     """A constant, short: numbers in full or to six digits, arrays by their type."""
-    if isinstance(x, float | complex) and type(x) in _PYTHON_NUMBERS:
+    if isinstance(x, float | complex) and type(x) in WEAK:
         text = repr(x).strip("()")
         return text if len(text) <= 8 else f"{x:.6g}"
     if isinstance(x, slice):

@@ -37,8 +37,8 @@ from .core import (
     UFUNCS,
     Primitive,
     Tracer,
-    _function_name,
-    _holds_tracer,
+    function_name,
+    holds_tracer,
     operand,
     strip,
 )
@@ -105,23 +105,23 @@ def _adapter(
                 del named[name]
             elif name not in keywords:
                 raise UnsupportedError(
-                    f"{_function_name(function)}: its keyword {name!r} has no derivative rule"
+                    f"{function_name(function)}: its keyword {name!r} has no derivative rule"
                     f"{_known(keywords)}. Leave it away, or take value(t) of the arguments where "
                     f"no gradient is wanted."
                 )
             elif name == "dtype" and np.dtype(given).kind not in "fc":
                 raise UnsupportedError(
-                    f"{_function_name(function)}: dtype={np.dtype(given)} would round a traced "
+                    f"{function_name(function)}: dtype={np.dtype(given)} would round a traced "
                     f"value to integers. Write .astype({np.dtype(given)}) on the result."
                 )
             elif name == "order" and given not in ("C", "F"):
                 raise UnsupportedError(
-                    f"{_function_name(function)}: order={given!r} depends on the memory layout, "
+                    f"{function_name(function)}: order={given!r} depends on the memory layout, "
                     f"which has no derivative rule. Write order='C' or order='F'."
                 )
-            elif _holds_tracer(given):
+            elif holds_tracer(given):
                 raise UnsupportedError(
-                    f"{_function_name(function)}: its keyword {name!r} cannot be a traced value. "
+                    f"{function_name(function)}: its keyword {name!r} cannot be a traced value. "
                     f"Pass value(t) where no gradient is wanted."
                 )
         return handler(*args, **named)
@@ -184,7 +184,7 @@ def _declare(
 
 
 def _primitive_name(function: Any) -> str:
-    return _function_name(function).removeprefix("np.").rpartition("funcgrad.")[2].split("._")[-1]
+    return function_name(function).removeprefix("np.").rpartition("funcgrad.")[2].split("._")[-1]
 
 
 def elementwise(
@@ -301,7 +301,7 @@ def refuse(function: Any, instead: str) -> None:
 
     def refused(*args: Any, **kwargs: Any) -> NoReturn:
         raise DerivativeLostError(
-            f"{_function_name(function)} would write a traced value into a plain array and lose "
+            f"{function_name(function)} would write a traced value into a plain array and lose "
             f"its derivative. Write {instead}, or funcgrad.value(t) for the plain number."
         )
 

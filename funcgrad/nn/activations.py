@@ -31,7 +31,7 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1.0, e) / (1.0 + e)
 
 
-def _below_max(x: Any, axis: Axis) -> tuple[Any, Any]:
+def below_max(x: Any, axis: Axis) -> tuple[Any, Any]:
     """``x`` less its maximum over ``axis``, and the maximum."""
     x = np.asarray(x)
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
@@ -42,17 +42,17 @@ def _below_max(x: Any, axis: Axis) -> tuple[Any, Any]:
 
 
 def _softmax(x: Any, axis: Axis = -1) -> Any:
-    e = np.exp(_below_max(x, axis)[0])
+    e = np.exp(below_max(x, axis)[0])
     return e / np.add.reduce(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(x: Any, axis: Axis = -1) -> Any:
-    below, _ = _below_max(x, axis)
+    below, _ = below_max(x, axis)
     return below - np.log(np.sum(np.exp(below), axis=axis, keepdims=True))
 
 
 def _logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    below, top = _below_max(x, axis)
+    below, top = below_max(x, axis)
     ans = np.log(np.sum(np.exp(below), axis=axis, keepdims=True)) + top
     return ans if keepdims else np.squeeze(ans, axis)[()]
 
@@ -76,12 +76,12 @@ _relu_primitive = elementwise(_relu, lambda g, ans: gate(g, ans))
 _sigmoid_primitive = elementwise(_sigmoid, lambda g, ans: g * (ans * (1.0 - ans)))
 
 
-def _softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:
+def softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:
     # diag(p) − p·pᵀ is symmetric: the same product serves both modes.
     return ans * (t - np.sum(t * ans, axis=axis, keepdims=True))
 
 
-_softmax_primitive = rule(_softmax, _softmax_jacobian, _softmax_jacobian)
+_softmax_primitive = rule(_softmax, softmax_jacobian, softmax_jacobian)
 _log_softmax_primitive = rule(
     _log_softmax,
     lambda g, ans, axis=-1: g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True),

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..verbs import constant, rule
-from .activations import _below_max, _softmax, _softmax_jacobian, log_softmax, softmax
+from .activations import below_max, log_softmax, softmax, softmax_jacobian
 
 
 def _places(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,14 +46,14 @@ def _one_hot(labels: np.ndarray, num_classes: int, dtype: Any) -> np.ndarray:
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> Any:
-    below = _rows(_below_max(logits, -1)[0])
+    below = _rows(below_max(logits, -1)[0])
     picked = below[_places(labels, below.shape[-1])]
     losses = np.log(np.add.reduce(np.exp(below), axis=-1)) - picked
     return np.add.reduce(losses) / labels.size
 
 
 def _cross_entropy_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    rows = _rows(_softmax(logits))
+    rows = _rows(softmax(logits))
     rows[np.arange(labels.size), labels.ravel()] -= 1  # which the loss has checked
     rows /= labels.size
     return rows.reshape(logits.shape)
@@ -64,7 +64,7 @@ def _nll_loss(log_probs: np.ndarray, labels: np.ndarray) -> Any:
 
 
 def _curvature(t: Any, x: Any, y: Any) -> Any:
-    return _softmax_jacobian(t, softmax(x)) / np.size(y)
+    return softmax_jacobian(t, softmax(x)) / np.size(y)
 
 
 _one_hot_primitive = constant(_one_hot)
