@@ -1,4 +1,4 @@
-"""The two networks that training steps are measured on, and a batch for each."""
+"""The networks that training steps are measured on, two small and a wide one, and their batches."""
 
 from typing import NamedTuple
 
@@ -33,4 +33,5 @@ class Network(NamedTuple):
 NETWORKS = (
     Network((784, 128, 64, 10), 100, "sgd"),
     Network((784, 256, 128, 10, 10), 32, "adam"),
+    Network((784, 1024, 1024, 10), 100, "sgd"),
 )

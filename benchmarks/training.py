@@ -1,4 +1,4 @@
-"""A training step of two networks, beside the same algorithm by hand in NumPy and in each peer.
+"""A training step of a few networks, beside the same algorithm by hand in NumPy and in each peer.
 
 A step is loss, gradients and update. All contestants start from the same parameters and must agree
 on the loss after a few steps before anything is timed.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as numpy
+import numpy as numpy  # as every peer names its counterpart of it
 
 import funcgrad
 from funcgrad import nn, optim
