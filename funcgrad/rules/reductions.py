@@ -62,30 +62,16 @@ def _extremum(function: Any) -> None:
         best = best | (np.isnan(x) & where)
         return np.where(best, _divided(t, _count(x, axis, best)), 0.0)
 
-    def pull(
-        g: Any,
-        ans: Any,
-        x: Any,
-        axis: Any = None,
-        keepdims: bool = False,
-        where: Any = True,
-        initial: Any = None,
-    ) -> Any:
-        return shares(expand(g, x.ndim, axis, keepdims), ans, x, axis, keepdims, where)
-
-    def push(
-        t: Any,
-        ans: Any,
-        x: Any,
-        axis: Any = None,
-        keepdims: bool = False,
-        where: Any = True,
-        initial: Any = None,
-    ) -> Any:
-        t = shares(t, ans, x, axis, keepdims, where)
-        return np.sum(t, axis=axis, keepdims=keepdims)
-
-    rule(function, pull, push)
+    rule(
+        function,
+        lambda g, ans, x, axis=None, keepdims=False, where=True: shares(
+            expand(g, x.ndim, axis, keepdims), ans, x, axis, keepdims, where
+        ),
+        lambda t, ans, x, axis=None, keepdims=False, where=True: np.sum(
+            shares(t, ans, x, axis, keepdims, where), axis=axis, keepdims=keepdims
+        ),
+        accepts=("initial",),
+    )
 
 
 _extremum(np.max)
