@@ -14,6 +14,7 @@ holds no state and is no class to derive from: write ``Layer(init, apply)`` for 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,9 +22,44 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import random, tree
+from ..core import operand
 from ..errors import TreeError
+from ..verbs import rule
 from .activations import relu
 from .initializers import Initializer, he, zeros
+
+
+def _affine(x: Any, w: Any, b: Any) -> Any:
+    if w.ndim != 2 or b.shape != w.shape[1:]:
+        raise ValueError(
+            f"linear takes w of shape (in_dim, out_dim) and b of shape (out_dim,), got shapes "
+            f"{w.shape} and {b.shape}."
+        )
+    ans = np.matmul(x, w)
+    if ans.dtype != b.dtype:
+        return ans + b
+    ans += b
+    return ans
+
+
+def _rows(x: Any) -> Any:
+    return x if x.ndim == 2 else np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+#: x @ w + b, one step of a tape and one array.
+affine = rule(
+    _affine,
+    [
+        lambda g, y: np.matmul(g, y.T),
+        lambda g, x: np.matmul(_rows(x).T, _rows(g)),
+        lambda g: np.add.reduce(_rows(g), axis=0),
+    ],
+    [
+        lambda t, y: np.matmul(t, y),
+        lambda t, x: np.matmul(x, t),
+        lambda t, x_like: np.broadcast_to(t, (*x_like.shape[:-1], *t.shape)),
+    ],
+)
 
 
 class Layer(NamedTuple):
@@ -67,13 +103,14 @@ def linear(
                 f"{name} takes the parameters of its init, {{'b': *, 'w': *}}, got "
                 f"{tree.structure(params)}."
             ) from None
-        x = x if hasattr(x, "shape") else np.asarray(x)
-        if x.shape[-1:] != (in_dim,):
+        x = operand(x)
+        shape = getattr(x, "shape", ())
+        if shape[-1:] != (in_dim,):
             raise ValueError(
                 f"{name} takes one sample of shape ({in_dim},) or a batch (…, {in_dim}), got shape "
-                f"{x.shape}. Images are flattened with x.reshape(len(x), -1)."
+                f"{shape}. Images are flattened with x.reshape(len(x), -1)."
             )
-        return x @ w + b
+        return affine(x, operand(w), operand(b))
 
     return Layer(init, apply)
 
