@@ -9,18 +9,21 @@ from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
     LeakedTracerError,
+    LoopWarning,
     TreeError,
     UnsupportedError,
 )
 from .forward import jvp
 from .graph import make_graph
 from .reverse import grad, jacrev, stop_gradient, value_and_grad, vjp
+from .vmap import vmap
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DerivativeLostError",
     "LeakedTracerError",
+    "LoopWarning",
     "TreeError",
     "UnsupportedError",
     "check",
@@ -43,6 +46,7 @@ __all__ = [
     "value",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 

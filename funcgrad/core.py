@@ -43,16 +43,23 @@ class Primitive:
     ``impl`` computes on raw values; ``apply`` on values that may be tracers of older traces, which
     a NumPy function does by itself. ``pulls`` has one ``Pull`` for each operand, ``None`` where an
     operand has no derivative; it is a single ``Pull`` for an operation with any number of operands
-    of one kind, and ``None`` for a primitive whose derivative is zero everywhere. Calling a
-    primitive binds it.
+    of one kind, and ``None`` for a primitive whose derivative is zero everywhere. ``batch`` is a
+    rule of ``funcgrad.batching``. Calling a primitive binds it.
     """
 
-    __slots__ = ("apply", "impl", "name", "pulls", "pushes")
+    __slots__ = ("apply", "batch", "impl", "name", "pulls", "pushes")
 
     def __init__(
-        self, name: str, impl: Callable[..., Any], pulls: Any, pushes: Any, dispatches: bool
+        self,
+        name: str,
+        impl: Callable[..., Any],
+        pulls: Any,
+        pushes: Any,
+        batch: Callable[..., Any],
+        dispatches: bool,
     ) -> None:
         self.name = name
+        self.batch = batch
         self.impl = impl
         self.apply: Callable[..., Any] = impl if dispatches else self
         self.pulls = pulls
@@ -92,6 +99,10 @@ class Trace:
     @property
     def closed(self) -> bool:
         return self.process is _leaked
+
+    def shape(self, tracer: Tracer) -> tuple[int, ...]:
+        """The shape that the user's function sees."""
+        return () if type(tracer.value) in WEAK else tracer.value.shape
 
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> Any:
         """``convert`` of the value of ``tracer``, which has no derivative to lose."""
@@ -312,7 +323,7 @@ class Tracer:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return () if type(self.value) in WEAK else self.value.shape
+        return self.owner.shape(self)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -18,3 +18,7 @@ class DerivativeLostError(TypeError):
 
 class UnsupportedError(NotImplementedError):
     """A NumPy function, ufunc method or keyword has no derivative rule."""
+
+
+class LoopWarning(UserWarning):
+    """An operation has no batch rule, so that vmap runs it one example at a time."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import tree
+from .batching import front
 from .core import WEAK, Primitive, Tracer, raw
 from .pull import Like
 from .rules.indexing import Slot, index, index_traced
@@ -29,7 +30,7 @@ class Variable:
     __slots__ = ("dtype", "name", "shape", "text")
 
     def __init__(self, x: Any, name: str | None = None) -> None:
-        like, kind = Like(raw(x)), type(raw(x))
+        like, kind = Like(x), type(raw(x))
         self.shape = like.shape
         self.dtype = like.dtype
         self.text = kind.__name__ if kind in WEAK else type_text(like.shape, like.dtype)
@@ -158,7 +159,7 @@ def _named(x: Any, *, label: str) -> Any:
 
 
 #: The identity, which tells printouts what a value is called; its cotangent is y_bar for y.
-named: Primitive = linear(_named, lambda g, label: named(g, label=f"{label}_bar"))
+named: Primitive = linear(_named, lambda g, label: named(g, label=f"{label}_bar"), batch=front)
 
 
 def kept(x: Any) -> Any:

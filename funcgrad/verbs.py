@@ -16,10 +16,11 @@ So ::
     elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
 
 keeps only tanh's result, and the same line pulls a cotangent back, pushes a tangent forward and
-batches. Rule bodies are plain NumPy, which runs on raw arrays at first order and traces like any
-other code when a derivative is differentiated again. In them constants are Python floats (a NumPy
-scalar would turn float32 into float64), a mask is ``np.where(m, g, 0.0)`` and never a product
-(inf · 0 is NaN), and nothing branches on a value.
+batches. Where a verb cannot know how to batch, ``batch`` says it (see ``funcgrad.batching``);
+without it vmap runs one example at a time, with a warning. Rule bodies are plain NumPy, which runs
+on raw arrays at first order and traces like any other code when a derivative is differentiated
+again. In them constants are Python floats (a NumPy scalar would turn float32 into float64), a mask
+is ``np.where(m, g, 0.0)`` and never a product (inf · 0 is NaN), and nothing branches on a value.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .batching import BatchRule, aligned, looped, over
 from .core import (
     FUNCTIONS,
     OPERATORS,
@@ -150,6 +152,7 @@ def _declare(
     pulls: Any,
     pushes: Any,
     *,
+    batch: BatchRule,
     symbol: Any = None,
     accepts: Sequence[str] = (),
     operands: int | None = None,
@@ -162,7 +165,7 @@ def _declare(
     """
     is_numpys = isinstance(function, np.ufunc) or function.__module__.startswith("numpy")
     dispatches = dispatches or is_numpys
-    primitive = Primitive(_primitive_name(function), function, pulls, pushes, dispatches)
+    primitive = Primitive(_primitive_name(function), function, pulls, pushes, batch, dispatches)
     if PRIMITIVES.setdefault(primitive.name, primitive) is not primitive:
         raise ValueError(f"a primitive named {primitive.name!r} is declared already")
     if isinstance(function, np.ufunc):
@@ -179,7 +182,7 @@ def _declare(
         # fast, and a Python float stays weak where a ufunc would make it a strong float64.
         operator, impl = symbol if isinstance(symbol, tuple) else (symbol, symbol)
         impl = function if dispatches and not is_numpys else impl
-        OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes, True)
+        OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes, batch, True)
     return primitive
 
 
@@ -196,33 +199,34 @@ def elementwise(
     """
     pulls = [rule and Pull(rule, elementwise=True) for rule in rules]
     pushes = pulls if jvp is None else [Pull(jvp, elementwise=True)]
-    return _declare(function, pulls, pushes, symbol=symbol)
+    return _declare(function, pulls, pushes, batch=aligned, symbol=symbol)
 
 
 def linear(
     function: Any,
     transpose: Rule,
     *,
+    batch: BatchRule = looped,
     variadic: bool = False,
     accepts: Sequence[str] = (),
     names: str | None = None,
 ) -> Primitive:
     """Declare an operation linear in its operands; ``transpose`` pulls a cotangent back to them."""
     pulls = Pull(transpose) if variadic else [Pull(transpose)]
-    return _declare(function, pulls, "linear", accepts=accepts, names=names)
+    return _declare(function, pulls, "linear", batch=batch, accepts=accepts, names=names)
 
 
 def bilinear(
-    function: Any, lhs: Rule, rhs: Rule, *, symbol: Any = None, names: str | None = None
+    function: Any, lhs: Rule, rhs: Rule, *, batch: BatchRule = looped, symbol: Any = None
 ) -> Primitive:
     """Declare a product: linear in each of two operands while the other stands still."""
     pulls = [Pull(lhs, broadcasts=True), Pull(rhs, broadcasts=True)]
-    return _declare(function, pulls, "multilinear", symbol=symbol, names=names)
+    return _declare(function, pulls, "multilinear", batch=batch, symbol=symbol)
 
 
-def multilinear(function: Any, transpose: Rule) -> Primitive:
+def multilinear(function: Any, transpose: Rule, *, batch: BatchRule = looped) -> Primitive:
     """Declare a product of any number of operands; ``transpose`` serves operand ``i``."""
-    return _declare(function, Pull(transpose), "multilinear")
+    return _declare(function, Pull(transpose), "multilinear", batch=batch)
 
 
 def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> Primitive:
@@ -247,7 +251,7 @@ def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> P
         return partial(*residuals[:where_ans], ans, *residuals[where_ans + 1 :])
 
     pulls, pushes = [Pull(pull, also=partial)], [Pull(push, also=partial)]
-    return _declare(function, pulls, pushes, accepts=accepts)
+    return _declare(function, pulls, pushes, batch=over(), accepts=accepts)
 
 
 def expand(g: Any, ndim: int, axis: Any, keepdims: bool) -> Any:
@@ -258,10 +262,17 @@ def expand(g: Any, ndim: int, axis: Any, keepdims: bool) -> Any:
 
 
 def constant(
-    function: Any, operands: int = 1, *, symbol: Any = None, accepts: Sequence[str] = ()
+    function: Any,
+    operands: int = 1,
+    *,
+    batch: BatchRule = aligned,
+    symbol: Any = None,
+    accepts: Sequence[str] = (),
 ) -> Primitive:
     """Declare an operation whose derivative is zero: what it gives, grad and jvp do not follow."""
-    return _declare(function, None, None, symbol=symbol, accepts=accepts, operands=operands)
+    return _declare(
+        function, None, None, batch=batch, symbol=symbol, accepts=accepts, operands=operands
+    )
 
 
 def rule(
@@ -269,6 +280,7 @@ def rule(
     vjp: Rule | Sequence[Rule | None],
     jvp: Rule | Sequence[Rule | None],
     *,
+    batch: BatchRule = looped,
     symbol: Any = None,
     accepts: Sequence[str] = (),
     dispatches: bool = False,
@@ -276,7 +288,15 @@ def rule(
     """Declare an operation by its two derivatives, one rule an operand each."""
     pulls = [r and Pull(r) for r in ([vjp] if callable(vjp) else vjp)]
     pushes = [r and Pull(r) for r in ([jvp] if callable(jvp) else jvp)]
-    return _declare(function, pulls, pushes, symbol=symbol, accepts=accepts, dispatches=dispatches)
+    return _declare(
+        function,
+        pulls,
+        pushes,
+        batch=batch,
+        symbol=symbol,
+        accepts=accepts,
+        dispatches=dispatches,
+    )
 
 
 def composite(

@@ -1,5 +1,7 @@
 """Every primitive, from one table: value, both derivatives, second order, dtype, edge shapes."""
 
+import itertools
+
 import numpy as np
 import pytest
 from table import CONSTANT, ELEMENTWISE, GENERAL, INTEGER_ONLY, draw
@@ -116,6 +118,52 @@ def check_single_precision(f, args):
     assert tangent.dtype == np.float32
 
 
+def same(got, want, scale):
+    assert np.shape(got) == np.shape(want)
+    assert np.result_type(got) == np.result_type(want)
+    np.testing.assert_allclose(got, want, rtol=0, atol=64 * EPS * max(1.0, scale))
+
+
+def check_vmap(f, args):
+    """vmap over every choice of operands against a loop, nested, and with the derivatives."""
+    stacks = [np.stack([x, x + 0.01, x - 0.01]) for x in args]
+    scale = max(
+        np.max(np.abs(f(*args)), initial=0.0), *(np.max(np.abs(x), initial=0.0) for x in args)
+    )
+
+    def looped(g, axes, stacks):
+        rows = [[x if a is None else x[b] for x, a in zip(stacks, axes)] for b in range(3)]
+        return np.stack([g(*row) for row in rows])
+
+    for axes in itertools.product((0, None), repeat=len(args)):
+        if axes == (None,) * len(args):
+            continue
+        given = [s if a == 0 else x for s, x, a in zip(stacks, args, axes)]
+        same(fg.vmap(f, axes)(*given), looped(f, axes, given), scale)
+    axes = (0,) * len(args)
+    nested = [np.stack([s, s + 0.001], axis=-1) for s in stacks]
+    want = [looped(f, axes, [n[..., k] for n in nested]) for k in (0, 1)]
+    same(fg.vmap(fg.vmap(f), -1)(*nested), np.stack(want), scale)
+
+    w = directions_like([f(*args)], 2)[0]
+
+    def gradient(*args):
+        return fg.vjp(f, *args)[1](w)
+
+    def tangent(*args):
+        return fg.jvp(f, args, tuple(directions_like(args, 1)))[1]
+
+    pulled = fg.vmap(gradient)(*stacks)
+    _, pull_all = fg.vjp(fg.vmap(f), *stacks)
+    for i, (row, of_all) in enumerate(zip(pulled, pull_all(np.stack([w] * 3)))):
+        want = looped(lambda *args, i=i: gradient(*args)[i], axes, stacks)
+        bound = scale * max(1.0, np.max(np.abs(want), initial=0.0)) * 16
+        same(row, want, bound)
+        same(of_all, want, bound)
+    want = looped(tangent, axes, stacks)
+    same(fg.vmap(tangent)(*stacks), want, scale * max(1.0, np.max(np.abs(want), initial=0.0)))
+
+
 SHAPES = [[(3, 4)], [()], [(0,)], [(1,)]]
 PAIRS = [
     [(3, 4), (3, 4)],
@@ -135,6 +183,7 @@ def test_elementwise(row):
         args = [draw(s, *d, seed=i) for i, (s, d) in enumerate(zip(shapes, row.domains))]
         check_derivatives(row.function, args)
         check_single_precision(row.function, args)
+        check_vmap(row.function, args)
 
 
 @pytest.mark.parametrize("row", ELEMENTWISE, ids=lambda row: row.name)
@@ -147,6 +196,7 @@ def test_elementwise_on_scalars(row):
 def test_general(row):
     check_derivatives(row.call, row.args)
     check_single_precision(row.call, row.args)
+    check_vmap(row.call, row.args)
 
 
 @pytest.mark.parametrize("name, call, args", CONSTANT, ids=[row[0] for row in CONSTANT])

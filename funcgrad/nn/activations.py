@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import over
 from ..core import Primitive
 from ..verbs import elementwise, reduction, rule
 
@@ -81,11 +82,12 @@ def softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:
     return ans * (t - np.sum(t * ans, axis=axis, keepdims=True))
 
 
-_softmax_primitive = rule(_softmax, softmax_jacobian, softmax_jacobian)
+_softmax_primitive = rule(_softmax, softmax_jacobian, softmax_jacobian, batch=over(-1))
 _log_softmax_primitive = rule(
     _log_softmax,
     lambda g, ans, axis=-1: g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True),
     lambda t, ans, axis=-1: t - np.sum(t * np.exp(ans), axis=axis, keepdims=True),
+    batch=over(-1),
 )
 _logsumexp_primitive = reduction(_logsumexp, lambda x, axis=None: softmax(x, axis))
 

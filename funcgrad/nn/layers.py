@@ -22,8 +22,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import random, tree
+from ..batching import align
 from ..core import operand
 from ..errors import TreeError
+from ..rules.contractions import matmul
 from ..verbs import rule
 from .activations import relu
 from .initializers import Initializer, he, zeros
@@ -46,6 +48,13 @@ def _rows(x: Any) -> Any:
     return x if x.ndim == 2 else np.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+def _affine_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    x, w, b = operands
+    is_stack = mine[0] or mine[1]
+    product = matmul.batch(matmul, size, (x, w), mine[:2], {}) if is_stack else np.matmul(x, w)
+    return np.add(*align((product, b), (is_stack, mine[2])))
+
+
 #: x @ w + b, one step of a tape and one array.
 affine = rule(
     _affine,
@@ -59,6 +68,7 @@ affine = rule(
         lambda t, x: np.matmul(x, t),
         lambda t, x_like: np.broadcast_to(t, (*x_like.shape[:-1], *t.shape)),
     ],
+    batch=_affine_stack,
 )
 
 

@@ -15,11 +15,13 @@ cross-entropy is one primitive: with p = softmax(logits) and n samples its gradi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..batching import front, spread
 from ..verbs import constant, rule
 from .activations import below_max, log_softmax, softmax, softmax_jacobian
 
@@ -67,18 +69,44 @@ def _curvature(t: Any, x: Any, y: Any) -> Any:
     return softmax_jacobian(t, softmax(x)) / np.size(y)
 
 
-_one_hot_primitive = constant(_one_hot)
+def _with_labels(loss: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Batch a function of outputs and integer labels: ``loss`` of stacks of them."""
+
+    def batch(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+        return loss(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
+
+    return batch
+
+
+def _nll_of_each(log_probs: Any, labels: Any) -> Any:
+    picked = np.where(one_hot(labels, log_probs.shape[-1], bool), log_probs, 0.0)
+    return -np.sum(picked, axis=tuple(range(1, log_probs.ndim))) / math.prod(labels.shape[1:])
+
+
+def _slope_of_each(logits: Any, labels: Any) -> Any:
+    places = one_hot(labels, logits.shape[-1], logits.dtype)
+    return (softmax(logits) - places) / math.prod(labels.shape[1:])
+
+
+_one_hot_primitive = constant(_one_hot, batch=front)
 #: (softmax(logits) − one_hot(labels)) / n.
-cross_entropy_slope = rule(_cross_entropy_slope, [_curvature, None], [_curvature, None])
+cross_entropy_slope = rule(
+    _cross_entropy_slope,
+    [_curvature, None],
+    [_curvature, None],
+    batch=_with_labels(_slope_of_each),
+)
 _cross_entropy_primitive = rule(
     _cross_entropy,
     [lambda g, x, y: g * cross_entropy_slope(x, y), None],
     [lambda t, x, y: np.sum(t * cross_entropy_slope(x, y)), None],
+    batch=_with_labels(lambda logits, labels: _nll_of_each(log_softmax(logits), labels)),
 )
 _nll_loss_primitive = rule(
     _nll_loss,
     [lambda g, x_like, y: np.where(one_hot(y, x_like.shape[-1], bool), -g / np.size(y), 0.0), None],
     [lambda t, y: nll_loss(t, y), None],
+    batch=_with_labels(_nll_of_each),
 )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS
-from ..verbs import constant, query
+from ..batching import BatchRule, along_one, front, looped, over, ragged
+from ..core import FUNCTIONS, Primitive
+from ..verbs import composite, constant, query
 
 for _ufunc, _symbol in (
     (np.less, operator.lt),
@@ -33,26 +36,62 @@ for _name in """floor ceil trunc rint signbit spacing isnan isfinite isinf
 constant(np.round, accepts=("decimals",))
 FUNCTIONS[np.around] = FUNCTIONS[np.round]
 FUNCTIONS[np.fix] = np.trunc
-constant(np.argmax, accepts=("axis", "keepdims"))
-constant(np.argmin, accepts=("axis", "keepdims"))
-constant(np.argsort, accepts=("axis", "kind", "stable"))
-constant(np.argpartition, accepts=("kth", "axis", "kind"))
-constant(np.searchsorted, operands=2, accepts=("side", "sorter"))
-constant(np.nonzero)
-constant(np.flatnonzero)
-constant(np.argwhere)
-constant(np.count_nonzero, accepts=("axis", "keepdims"))
-constant(np.any, accepts=("axis", "keepdims", "where"))
-constant(np.all, accepts=("axis", "keepdims", "where"))
-constant(np.digitize, operands=2, accepts=("right",))
+constant(np.argmax, batch=along_one, accepts=("axis", "keepdims"))
+constant(np.argmin, batch=along_one, accepts=("axis", "keepdims"))
+constant(np.argsort, batch=along_one, accepts=("axis", "kind", "stable"))
+constant(np.argpartition, batch=along_one, accepts=("kth", "axis", "kind"))
+
+
+def _searches(place: int) -> BatchRule:
+    """Batch a search for operand ``place`` in the other one, which has to be the same for all."""
+
+    def batch(
+        primitive: Primitive, size: int, operands: Sequence[Any], mine: Any, keywords: Any
+    ) -> Any:
+        if mine[1 - place]:
+            return looped(primitive, size, operands, mine, keywords)
+        return primitive.apply(*operands, **keywords)
+
+    return batch
+
+
+constant(np.searchsorted, operands=2, batch=_searches(1), accepts=("side", "sorter"))
+constant(np.digitize, operands=2, batch=_searches(0), accepts=("right",))
+constant(np.nonzero, batch=ragged)
+constant(np.flatnonzero, batch=ragged)
+constant(np.argwhere, batch=ragged)
+constant(np.count_nonzero, batch=over(), accepts=("axis", "keepdims"))
+constant(np.any, batch=over(), accepts=("axis", "keepdims", "where"))
+constant(np.all, batch=over(), accepts=("axis", "keepdims", "where"))
 constant(np.isclose, operands=2, accepts=("rtol", "atol", "equal_nan"))
-constant(np.allclose, operands=2, accepts=("rtol", "atol", "equal_nan"))
-constant(np.array_equal, operands=2, accepts=("equal_nan",))
-constant(np.array_equiv, operands=2)
 constant(np.isreal)
 constant(np.iscomplex)
 constant(np.isposinf)
 constant(np.isneginf)
+
+
+@composite(np.allclose, operands=2)
+def allclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    return np.all(np.isclose(a, b, rtol, atol, equal_nan))
+
+
+@composite(np.array_equal, operands=2)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    if np.shape(a1) != np.shape(a2):
+        return False
+    same = np.equal(a1, a2)
+    return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
+
+
+@composite(np.array_equiv, operands=2)
+def array_equiv(a1: Any, a2: Any) -> Any:
+    try:
+        np.broadcast_shapes(np.shape(a1), np.shape(a2))
+    except ValueError:
+        return False
+    return np.all(np.equal(a1, a2))
 
 
 def _stop_gradient(x: object) -> object:
@@ -61,8 +100,16 @@ def _stop_gradient(x: object) -> object:
 
 
 #: The identity with derivative zero.
-stop = constant(_stop_gradient)
+stop = constant(_stop_gradient, batch=front)
 
-for _question in """shape ndim size result_type can_cast common_type min_scalar_type iscomplexobj
+
+def _size(a: Any, axis: Any = None) -> int:
+    return np.size(np.broadcast_to(np.empty(()), a.shape), axis)
+
+
+FUNCTIONS[np.shape] = lambda a: a.shape
+FUNCTIONS[np.ndim] = lambda a: len(a.shape)
+FUNCTIONS[np.size] = _size
+for _question in """result_type can_cast common_type min_scalar_type iscomplexobj
         isrealobj array_repr array_str array2string may_share_memory shares_memory""".split():
     query(getattr(np, _question))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..batching import align
 from ..core import FUNCTIONS, WEAK, operand
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
@@ -35,7 +36,24 @@ def _matmul_rhs(g: Any, x: Any) -> Any:
     return np.matmul(np.swapaxes(x, -1, -2), g)
 
 
-bilinear(np.matmul, _matmul_lhs, _matmul_rhs, symbol=operator.matmul)
+def _matmul_stacks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    x, y = operands
+    x_ndim, y_ndim = x.ndim - mine[0], y.ndim - mine[1]
+    if mine == (True, False) and y_ndim <= 2 and x_ndim <= 2:
+        # One product of matrices instead of one for each example.
+        rows = np.reshape(x, (int(np.prod(x.shape[:-1])), x.shape[-1]))
+        return np.reshape(np.matmul(rows, y), (*x.shape[:-1], *y.shape[1:]))
+    if mine == (False, True) and y_ndim == 1 and x_ndim <= 2:
+        return np.matmul(y, np.transpose(x))
+    left = np.expand_dims(x, -2) if x_ndim == 1 else x
+    right = np.expand_dims(y, -1) if y_ndim == 1 else y
+    product = np.matmul(*align([left, right], mine))
+    if x_ndim == 1:
+        product = product[..., 0, :]
+    return product[..., 0] if y_ndim == 1 else product
+
+
+matmul = bilinear(np.matmul, _matmul_lhs, _matmul_rhs, batch=_matmul_stacks, symbol=operator.matmul)
 
 
 def _typed(x: Any) -> Any:
@@ -147,8 +165,19 @@ def _einsum_pull(g: Any, i: int, others: tuple[Any, ...], subscripts: str, optim
     return unbroadcast(np.einsum(spec, *(t for _, t in factors), optimize=optimize), x.shape)
 
 
+def _einsum_stacks(
+    primitive: Any, size: int, operands: Any, mine: Any, keywords: dict[str, Any]
+) -> Any:
+    subscripts = keywords["subscripts"]
+    inputs, _, output = subscripts.partition("->")
+    label = next(a for a in _LETTERS if a not in subscripts)
+    terms = [label * own + term for own, term in zip(mine, inputs.split(","))]
+    lifted = f"{','.join(terms)}->{label}{output}"
+    return primitive(*operands, **{**keywords, "subscripts": lifted})
+
+
 #: ``np.einsum`` of its operands, by explicit subscripts without an ellipsis.
-contraction = multilinear(_einsum, _einsum_pull)
+contraction = multilinear(_einsum, _einsum_pull, batch=_einsum_stacks)
 
 
 def _explicit(subscripts: str, ndims: list[int]) -> str:

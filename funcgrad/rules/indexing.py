@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..batching import lead, spread
 from ..core import FUNCTIONS, Primitive, Tracer
+from ..errors import UnsupportedError
 from ..pull import Like
 from ..verbs import composite, linear, rule
 
@@ -52,6 +55,102 @@ def add_at(buffer: np.ndarray, at: Any, g: Any) -> None:
         buffer[at] += g
 
 
+# Batching. The arrays and integers of an index are broadcast against each other. The axes that they
+# make come out where they stood if they stood together, and in front otherwise.
+
+
+def _spelled_out(
+    at: Any, slots: Sequence[Any], mine: Sequence[bool], ndim: int
+) -> tuple[list[Any], list[bool]]:
+    """The parts of an index of an array of ``ndim`` dimensions, masks as integers and the ellipsis
+    as slices, and which of them are stacks of examples."""
+    parts: list[Any] = []
+    stacked: list[bool] = []
+    for a in at if type(at) is tuple else (at,):
+        own = type(a) is Slot and mine[a.i]
+        a = slots[a.i] if type(a) is Slot else a
+        if own and a.dtype == bool:
+            raise UnsupportedError(
+                "x[mask] with a mask under vmap would give each example a result of a size of its "
+                "own. Write np.where(mask, x, 0.0)."
+            )
+        found = np.nonzero(a) if isinstance(a, np.ndarray) and a.dtype == bool else (a,)
+        parts += found
+        stacked += [own] * len(found)
+    place = next((k for k, a in enumerate(parts) if a is Ellipsis), None)
+    if place is not None:
+        rest = ndim - sum(a is not None and a is not Ellipsis for a in parts)
+        if rest:  # an ellipsis that stands for no axis still keeps its neighbours apart
+            parts[place : place + 1] = [slice(None)] * rest
+            stacked[place : place + 1] = [False] * rest
+    return parts, stacked
+
+
+def _array_axes(parts: Sequence[Any], stacked: Sequence[bool]) -> tuple[int, int]:
+    """How many axes the arrays of an index make in one example, and where they come out."""
+    arrays = [
+        k for k, a in enumerate(parts) if not (a is None or a is Ellipsis or isinstance(a, slice))
+    ]
+    count = max((np.ndim(parts[k]) - stacked[k] for k in arrays), default=0)
+    together = not arrays or arrays[-1] - arrays[0] == len(arrays) - 1
+    before = parts[: arrays[0]] if arrays and together else []
+    return count, sum(a is not Ellipsis for a in before)
+
+
+def _at_stack(at: Any, ndim: int) -> tuple[tuple[Any, ...], int]:
+    """The same index into a stack of arrays of ``ndim`` dimensions, and where the batch axis comes
+    out."""
+    parts, stacked = _spelled_out(at, (), (), ndim)
+    count, place = _array_axes([slice(None), *parts], [False, *stacked])
+    return (slice(None), *parts), 0 if place else count
+
+
+def _index_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    (x,) = operands
+    at, place = _at_stack(keywords["at"], x.ndim - 1)
+    return np.moveaxis(x[at], place, 0) if place else x[at]
+
+
+def _index_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    x, *slots = operands
+    parts, stacked = _spelled_out(keywords["at"], slots, mine[1:], x.ndim - mine[0])
+    count, place = _array_axes(parts, stacked)
+    at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
+    if not mine[0]:
+        return np.moveaxis(_getitem(x, tuple(at)), place, 0)
+    ans = _getitem(x, (_examples(size, count), *at))
+    return np.moveaxis(ans, range(1, 1 + count), range(1 + place, 1 + place + count))
+
+
+def _examples(size: int, ndim: int) -> np.ndarray:
+    """The number of each example, to index a stack beside arrays of ``ndim`` dimensions."""
+    return np.arange(size).reshape(size, *[1] * ndim)
+
+
+def _scatter_stack(primitive: Any, size: int, gs: Any, mine: Any, keywords: Any) -> Any:
+    stacks, ats = [], []
+    for g, own, at in zip(gs, mine, keywords["ats"]):
+        at, place = _at_stack(at, len(keywords["shape"]))
+        stacks.append(np.moveaxis(g if own else spread(g, size), 0, place))
+        ats.append(at)
+    shape = (size, *keywords["shape"])
+    return scatter(*stacks, ats=tuple(ats), shape=shape, dtype=keywords["dtype"])
+
+
+def _scatter_traced_stack(
+    primitive: Any, size: int, operands: Any, mine: Any, keywords: Any
+) -> Any:
+    g, *slots = operands
+    shape = keywords["shape"]
+    parts, stacked = _spelled_out(keywords["at"], slots, mine[1:], len(shape))
+    count, place = _array_axes(parts, stacked)
+    g = g if mine[0] else spread(g, size)
+    g = np.moveaxis(g, range(1 + place, 1 + place + count), range(1, 1 + count))
+    at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
+    like = Like(np.broadcast_to(np.empty((), keywords["dtype"]), (size, *shape)))
+    return Sparse(like, (_examples(size, count), *at), g).dense()
+
+
 def _index(x: Any, *, at: Any) -> Any:
     return x[at]
 
@@ -65,6 +164,7 @@ index = rule(
     _index,
     lambda g, x_like, at: Sparse(x_like, at, g),
     lambda t, at: t[at],
+    batch=_index_stack,
     symbol=operator.getitem,
     dispatches=True,
 )
@@ -72,7 +172,8 @@ index = rule(
 index_traced = rule(
     _index_traced,
     [lambda g, x_like, ys, at: Sparse(x_like, _fill(at, ys), g)],
-    [lambda t, ys, at: t[_fill(at, ys)]],
+    [lambda t, ys, at: _getitem(t, _fill(at, ys))],
+    batch=_index_traced_stack,
 )
 
 
@@ -84,7 +185,9 @@ def _scatter(*gs: Any, ats: tuple[Any, ...], shape: tuple[int, ...], dtype: Any)
 
 
 #: The sum over k of arrays of ``shape`` that are zero but for operand k at the index ``ats[k]``.
-scatter = linear(_scatter, lambda g, i, ats: g[ats[i]], variadic=True)
+scatter: Primitive = linear(
+    _scatter, lambda g, i, ats: g[ats[i]], batch=_scatter_stack, variadic=True
+)
 
 
 def _scatter_traced(g: Any, *slots: Any, at: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -94,10 +197,11 @@ def _scatter_traced(g: Any, *slots: Any, at: Any, shape: tuple[int, ...], dtype:
 #: One such array, where the index itself is traced.
 scatter_traced: Primitive = rule(
     _scatter_traced,
-    [lambda g, ys, at: g[_fill(at, ys)]],
+    [lambda g, ys, at: _getitem(g, _fill(at, ys))],
     [
         lambda t, ys, at, shape, dtype: scatter_traced(t, *ys, at=at, shape=shape, dtype=dtype),
     ],
+    batch=_scatter_traced_stack,
 )
 
 

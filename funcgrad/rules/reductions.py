@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..batching import align, along_one, over, spread
 from ..core import FUNCTIONS, Primitive, call
 from ..verbs import composite, expand, linear, reduction, rule
 
@@ -26,6 +27,7 @@ linear(
     lambda g, x_like, axis=None, keepdims=False, where=True: _spread(
         g, x_like, axis, keepdims, where
     ),
+    batch=over(),
     accepts=("dtype",),
 )
 
@@ -53,7 +55,7 @@ def _mean_pull(
     return _spread(g, x_like, axis, True, where)
 
 
-linear(np.mean, _mean_pull, accepts=("dtype",))
+linear(np.mean, _mean_pull, batch=over(), accepts=("dtype",))
 
 
 def _extremum(function: Any) -> None:
@@ -70,6 +72,7 @@ def _extremum(function: Any) -> None:
         lambda t, ans, x, axis=None, keepdims=False, where=True: np.sum(
             shares(t, ans, x, axis, keepdims, where), axis=axis, keepdims=keepdims
         ),
+        batch=over(),
         accepts=("initial",),
     )
 
@@ -149,7 +152,7 @@ def _cumsum_pull(g: Any, x_like: Any, axis: int | None = None) -> Any:
     return np.reshape(np.flip(np.cumsum(np.flip(g, along), along), along), x_like.shape)
 
 
-linear(np.cumsum, _cumsum_pull, accepts=("dtype",))
+linear(np.cumsum, _cumsum_pull, batch=along_one, accepts=("dtype",))
 
 
 def _recurrence(a: Any, b: Any) -> Any:
@@ -177,6 +180,13 @@ def _recurrence_back(g: Any, a: Any) -> Any:
     return np.flip(recurrence(np.flip(_shifted(a, 0.0, -1), 0), np.flip(g, 0)), 0)
 
 
+def _recurrence_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
+    return np.moveaxis(
+        primitive(*[np.moveaxis(x, 0, 1) for x in align(stacks, (True, True))]), 1, 0
+    )
+
+
 #: yᵢ = aᵢ·yᵢ₋₁ + bᵢ along the first axis, from y₋₁ = 0.
 recurrence: Primitive = rule(
     _recurrence,
@@ -188,6 +198,7 @@ recurrence: Primitive = rule(
         lambda t, ans, x: recurrence(x, t * _shifted(ans, 0.0, 1)),
         lambda t, x: recurrence(x, t),
     ],
+    batch=_recurrence_stack,
 )
 
 
@@ -211,7 +222,7 @@ def _cumprod_push(t: Any, ans: Any, x: Any, axis: int | None = None) -> Any:
     return _back_from_first(moved, axis, ans.shape)
 
 
-rule(np.cumprod, _cumprod_pull, _cumprod_push, accepts=("dtype",))
+rule(np.cumprod, _cumprod_pull, _cumprod_push, batch=along_one, accepts=("dtype",))
 
 # The ufuncs' own spelling of these, whose axis is 0 by default.
 

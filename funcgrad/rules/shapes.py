@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..batching import front, lead, shifted, spread, within
 from ..core import FUNCTIONS, Tracer, call, operand
 from ..errors import UnsupportedError
 from ..pull import Like, unbroadcast
@@ -16,33 +18,109 @@ from .indexing import along
 
 # Reshaping.
 
+
+def _reshape_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    (x,) = operands
+    shape = keywords["shape"] if "shape" in keywords else keywords["newshape"]
+    shape = [operator.index(n) for n in ([shape] if np.ndim(shape) == 0 else shape)]
+    if -1 in shape and 0 not in shape:
+        known = -int(np.prod(shape))
+        shape[shape.index(-1)] = int(np.prod(x.shape[1:])) // known
+    if keywords.get("order", "C") == "C":
+        return np.reshape(x, (size, *shape))
+    # In Fortran's order the last axis varies slowest.
+    stacked_last = np.reshape(np.moveaxis(x, 0, -1), (*shape, size), order="F")
+    return np.moveaxis(stacked_last, -1, 0)
+
+
+def _ravel_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    count = int(np.prod(operands[0].shape[1:]))
+    return _reshape_stack(primitive, size, operands, mine, {"shape": (count,), **keywords})
+
+
+def _squeeze_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    (x,) = operands
+    if keywords.get("axis") is None:
+        return np.reshape(x, (size, *(n for n in x.shape[1:] if n != 1)))
+    return np.squeeze(x, axis=within(keywords["axis"], x.ndim - 1))
+
+
+def _broadcast_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    shape = keywords["shape"]
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    return np.broadcast_to(lead(operands[0], len(shape)), (size, *shape))
+
+
 linear(
     np.reshape,
     lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order),
+    batch=_reshape_stack,
     accepts=("shape", "newshape"),
 )
-linear(np.ravel, lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order))
-linear(np.squeeze, lambda g, x_like: np.reshape(g, x_like.shape), accepts=("axis",))
-linear(np.expand_dims, lambda g, x_like: np.reshape(g, x_like.shape), accepts=("axis",))
-linear(np.broadcast_to, lambda g, x_like: unbroadcast(g, x_like.shape), accepts=("shape",))
+linear(
+    np.ravel,
+    lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order),
+    batch=_ravel_stack,
+)
+linear(
+    np.squeeze,
+    lambda g, x_like: np.reshape(g, x_like.shape),
+    batch=_squeeze_stack,
+    accepts=("axis",),
+)
+linear(
+    np.expand_dims,
+    lambda g, x_like: np.reshape(g, x_like.shape),
+    batch=shifted("axis", grown=True),
+    accepts=("axis",),
+)
+linear(
+    np.broadcast_to,
+    lambda g, x_like: unbroadcast(g, x_like.shape),
+    batch=_broadcast_stack,
+    accepts=("shape",),
+)
 
 
 def _transpose_back(g: Any, axes: Any = None) -> Any:
     return np.transpose(g, axes if axes is None else np.argsort(np.mod(axes, g.ndim)))
 
 
-linear(np.transpose, _transpose_back)
-linear(np.swapaxes, lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2))
-linear(np.moveaxis, lambda g, source, destination: np.moveaxis(g, destination, source))
-linear(np.matrix_transpose, lambda g: np.swapaxes(g, -1, -2))
-linear(np.flip, lambda g, axis=None: np.flip(g, axis))
+def _transpose_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    (x,) = operands
+    axes = keywords.get("axes")
+    axes = range(x.ndim - 1, 0, -1) if axes is None else within(axes, x.ndim - 1)
+    return np.transpose(x, (0, *axes))
+
+
+linear(np.transpose, _transpose_back, batch=_transpose_stack)
+linear(
+    np.swapaxes,
+    lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
+    batch=shifted("axis1", "axis2"),
+)
+linear(
+    np.moveaxis,
+    lambda g, source, destination: np.moveaxis(g, destination, source),
+    batch=shifted("source", "destination"),
+)
+linear(np.matrix_transpose, lambda g: np.swapaxes(g, -1, -2), batch=front)
+linear(np.flip, lambda g, axis=None: np.flip(g, axis), batch=shifted("axis"))
 
 
 def _negated(shift: Any) -> Any:
     return tuple(-s for s in shift) if isinstance(shift, tuple | list) else -shift
 
 
-linear(np.roll, lambda g, shift, axis=None: np.roll(g, _negated(shift), axis))
+def _roll_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    (x,) = operands
+    if keywords.get("axis") is not None:
+        return np.roll(x, keywords["shift"], axis=within(keywords["axis"], x.ndim - 1))
+    rows = np.reshape(x, (size, int(np.prod(x.shape[1:]))))
+    return np.reshape(np.roll(rows, keywords["shift"], axis=1), x.shape)
+
+
+linear(np.roll, lambda g, shift, axis=None: np.roll(g, _negated(shift), axis), batch=_roll_stack)
 
 
 @composite(np.fliplr)
@@ -108,8 +186,13 @@ def _part(g: Any, i: int, axis: int, ends: tuple[int, ...]) -> Any:
     return g[along(axis, g.ndim, part)]
 
 
+def _join_stacks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
+    return primitive(*stacks, axis=keywords["axis"] + 1, ends=keywords["ends"])
+
+
 #: Concatenation; ``ends`` are the positions along ``axis`` where the operands end.
-join = linear(_join, _part, variadic=True)
+join = linear(_join, _part, batch=_join_stacks, variadic=True)
 
 
 @composite(
@@ -128,8 +211,15 @@ def _pile(*arrays: Any, axis: int) -> Any:
     return np.stack(arrays, axis=axis)
 
 
+def _pile_stacks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
+    return primitive(*stacks, axis=normalize_axis_index(keywords["axis"], stacks[0].ndim) + 1)
+
+
 #: ``np.stack`` of its operands.
-pile = linear(_pile, lambda g, i, axis: g[along(axis, g.ndim, i)], variadic=True)
+pile = linear(
+    _pile, lambda g, i, axis: g[along(axis, g.ndim, i)], batch=_pile_stacks, variadic=True
+)
 
 
 @composite(np.stack, sequence=True)
@@ -226,7 +316,13 @@ def _unpad(g: Any, widths: tuple[tuple[int, int], ...]) -> Any:
     return g[tuple(slice(a, n - b) for (a, b), n in zip(widths, g.shape))]
 
 
-pad_zeros = linear(_pad_zeros, _unpad)
+pad_zeros = linear(
+    _pad_zeros,
+    _unpad,
+    batch=lambda primitive, size, operands, mine, keywords: primitive(
+        *operands, widths=((0, 0), *keywords["widths"])
+    ),
+)
 
 
 @composite(np.pad, operands=2)
@@ -262,7 +358,7 @@ def _cast(x: Any, *, dtype: Any) -> Any:
     return np.asarray(x).astype(dtype)[()] if np.ndim(x) == 0 else x.astype(dtype)
 
 
-cast = linear(_cast, lambda g: g)
+cast = linear(_cast, lambda g: g, batch=front)
 
 
 def _to_integers(x: Any, *, dtype: Any) -> Any:
@@ -292,12 +388,13 @@ def copy(a: Any, order: str = "K") -> Any:
     return np.positive(a)
 
 
-linear(np.real, lambda g: g)
+linear(np.real, lambda g: g, batch=front)
 linear(
     np.imag,
     lambda g, x_like: (
         np.multiply(-1j, g) if x_like.dtype.kind == "c" else np.zeros(x_like.shape, x_like.dtype)
     ),
+    batch=front,
 )
 
 # Arrays like a traced one, filled with a constant.
