@@ -45,12 +45,14 @@ class Tape(Trace):
         self.inputs = 0
         # id -> an array from outside and its copy; holding the array keeps its id from reuse.
         self.copies: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.lent: dict[int, np.ndarray] = {}  # id -> an array whose memory is an input's
 
     def born(self, x: Any) -> Tracer:
-        """A traced stand-in for the input ``x``, of which the tape works on a copy of its own.
-        Inputs come before any operation."""
-        if isinstance(x, np.ndarray) and not _is_fixed(x):
-            x = np.array(x, order="K")
+        """A traced stand-in for the input ``x``. Inputs come before any operation."""
+        if isinstance(x, np.ndarray):
+            x = x if type(x) is np.ndarray else x.view(np.ndarray)
+            owner = _owner(x)
+            self.lent[id(owner)] = owner
         self.inputs += 1
         return Tracer(self, x, next(self.nodes))
 
@@ -76,13 +78,12 @@ class Tape(Trace):
             need = pull.need
             if need is not None:
                 residual = values[need]
-                if type(residual) is np.ndarray:
-                    if need >= 0:
-                        residual = self.keep(residual, operands[need], primitive)
-                elif type(residual) in WEAK:
+                if type(residual) in WEAK:
                     residual = strong(residual, ans)
+                elif need >= 0 and type(residual) not in _SCALARS:
+                    residual = self.keep(residual, operands[need])
             elif pull.sources:
-                residual = gather(pull, i, values, keywords, self.keeper(operands, ans, primitive))
+                residual = gather(pull, i, values, keywords, self.keeper(operands, ans))
             else:
                 residual = None
             x = values[i]
@@ -101,23 +102,28 @@ class Tape(Trace):
             self.edges.extend(record)
         return Tracer(self, ans, node)
 
-    def keeper(self, operands: tuple[Any, ...], ans: Any, primitive: Primitive) -> Any:
+    def keeper(self, operands: tuple[Any, ...], ans: Any) -> Any:
         """How ``gather`` keeps operand ``k`` of an operation, or a keyword (−1)."""
 
         def keep(r: Any, k: int) -> Any:
-            if type(r) is np.ndarray:
-                return self.keep(r, operands[k] if k >= 0 else r, primitive)
-            return strong(r, ans) if k >= 0 and type(r) in WEAK else r
+            if k >= 0 and type(r) in WEAK:
+                return strong(r, ans)
+            return self.keep(r, operands[k] if k >= 0 else None)
 
         return keep
 
-    def keep(self, r: np.ndarray, source: Any, primitive: Primitive) -> np.ndarray:
-        """``r``, the value of ``source``, as a residual: safe from what the caller may do to it.
+    def keep(self, r: Any, source: Any) -> Any:
+        """``r``, the value of ``source``, as a residual: safe from what the caller may do to it."""
+        if type(source) is not Tracer:
+            return self.copied(r) if type(r) is np.ndarray else r
+        if type(r) is Tracer or r.base is not None or id(r) in self.lent:
+            _detach(source)
+        return source.value if source.owner is self else source
 
-        An array that this tape made is safe. One that came from outside is copied, anew each time
-        while it is small, beyond that only where no copy of it, still true, is at hand.
-        """
-        if type(source) is Tracer or _is_fixed(r):
+    def copied(self, r: np.ndarray) -> np.ndarray:
+        """An array from outside as it is now: a copy, made anew each time while it is small, beyond
+        that only where no earlier one, still true, is at hand."""
+        if _is_fixed(r):
             return r
         if r.nbytes <= SMALL_BYTES:
             return r.copy(order="K")
@@ -186,11 +192,28 @@ def _same_bits(x: np.ndarray, y: np.ndarray) -> bool:
 _WORDS = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
 
 
-def _is_fixed(x: np.ndarray) -> bool:
-    """Whether the memory that ``x`` looks at cannot be written to."""
+def _owner(x: np.ndarray) -> np.ndarray:
+    """The array whose memory ``x`` looks at."""
     while type(x.base) is np.ndarray:
         x = x.base
+    return x
+
+
+def _is_fixed(x: np.ndarray) -> bool:
+    """Whether the memory that ``x`` looks at cannot be written to."""
+    x = _owner(x)
     return x.flags.owndata and not x.flags.writeable
+
+
+def _detach(t: Tracer) -> None:
+    """Let ``t`` go on with a copy where its value still looks at the caller's own memory."""
+    while type(t.value) is Tracer:
+        t = t.value
+    x = t.value
+    if type(x) is not np.ndarray or type(t.owner) is not Tape or _is_fixed(x):
+        return
+    if id(_owner(x)) in t.owner.lent:
+        t.value = x.copy(order="K")
 
 
 def _among(c: Any, residual: Any) -> bool:

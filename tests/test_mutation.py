@@ -256,3 +256,19 @@ def test_the_argument_of_an_outer_transform(size):
 
     want = value_and_grad(outer)(x, False)[0]
     assert value_and_grad(outer)(x, True)[0] == want
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_argument_changed_between_two_uses(size):
+    """From its first use in a rule on, the traced value is what it was there."""
+    x = np.full(size, 2.0)
+
+    def f(t):
+        y = np.sum(t * t)
+        x[:] *= 5
+        return y + np.sum(np.reshape(t, (1, -1)) + 0 * x)
+
+    value, gradient = value_and_grad(f)(x)
+    x[:] = 0
+    np.testing.assert_array_equal(gradient, np.full(size, 5.0))
+    assert value == 6.0 * size
