@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TreeError
-from .nodes import KINDS, keystr
+from .nodes import KINDS, Kind, keystr
 from .structures import IsLeaf, a, check_same, flatten, leaves, structure, unflatten
 
 
@@ -21,42 +21,26 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = N
     >>> map(lambda p, g: p - g, {"w": 3, "b": [5]}, {"w": 1, "b": [1]})
     {'w': 2, 'b': [4]}
     """
-    try:
-        return _map(f, (tree, *rest), is_leaf)
-    except _Mismatch:
-        first = structure(tree, is_leaf)
-        for number, other in enumerate(rest, start=2):
-            check_same(first, structure(other, is_leaf), f"tree {number}", "tree 1")
-        raise
+    kind = KINDS[type(tree)]
+    if not rest and is_leaf is None:
+        return f(tree) if kind is None else _map_one(f, tree, kind)
+    first, expected = flatten(tree, is_leaf)
+    columns = [first]
+    for number, other in enumerate(rest, start=2):
+        column, found = flatten(other, is_leaf)
+        if found != expected:
+            check_same(expected, found, f"tree {number}", "tree 1")
+        columns.append(column)
+    return unflatten(expected, builtins.map(f, *columns))
 
 
-class _Mismatch(Exception):
-    """Two of the trees differ here; ``check_same`` says where that is."""
-
-
-def _map(f: Callable[..., Any], nodes: tuple[Any, ...], is_leaf: IsLeaf | None) -> Any:
-    first = nodes[0]
-    kind = KINDS[type(first)]
-    if kind is None or (is_leaf is not None and is_leaf(first)):
-        for other in nodes[1:]:
-            if KINDS[type(other)] is not None and (is_leaf is None or not is_leaf(other)):
-                raise _Mismatch
-        return f(*nodes)
-    children, aux = kind.flatten(first)
-    if len(nodes) == 1 and is_leaf is None:
-        # The ordinary case calls nothing for a leaf but f.
-        return kind.unflatten(
-            aux, [f(c) if KINDS[type(c)] is None else _map(f, (c,), None) for c in children]
-        )
-    rows = [children]
-    for other in nodes[1:]:
-        if type(other) is not type(first) or (is_leaf is not None and is_leaf(other)):
-            raise _Mismatch
-        others, other_aux = kind.flatten(other)
-        if (other_aux is not aux and other_aux != aux) or len(others) != len(children):
-            raise _Mismatch
-        rows.append(others)
-    return kind.unflatten(aux, [_map(f, row, is_leaf) for row in zip(*rows)])
+def _map_one(f: Callable[[Any], Any], node: Any, kind: Kind) -> Any:
+    children, aux = kind.flatten(node)
+    mapped = []
+    for child in children:
+        kind_of_child = KINDS[type(child)]
+        mapped.append(f(child) if kind_of_child is None else _map_one(f, child, kind_of_child))
+    return kind.unflatten(aux, mapped)
 
 
 def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:

@@ -61,12 +61,12 @@ def _layout(own: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[Any, None]]:
 
 def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
     layout = _layout(tuple(d))
-    return [d[key] for key in layout[0]], layout
+    return list(map(d.__getitem__, layout[0])), layout
 
 
 def _unflatten_dict(aux: Any, children: list[Any]) -> dict[Any, Any]:
     d: dict[Any, Any] = aux[1].copy()
-    d.update(zip(aux[0], children, strict=True))
+    d.update(zip(aux[0], children))  # as many as there were
     return d
 
 

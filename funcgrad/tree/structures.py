@@ -99,7 +99,9 @@ def _flatten(node: Any, kind: Kind, leaves: list[Any], is_leaf: IsLeaf | None) -
 
 def _unflatten(spec: Any, leaves: Iterator[Any]) -> Any:
     cls, aux, specs = spec
-    children = [next(leaves) if child is None else _unflatten(child, leaves) for child in specs]
+    children = []
+    for child in specs:
+        children.append(next(leaves) if child is None else _unflatten(child, leaves))
     return KINDS[cls].unflatten(aux, children)
 
 
