@@ -9,7 +9,7 @@ import funcgrad
 
 ROOT = Path(funcgrad.__file__).parent
 # Each room imports only from itself and from those before it.
-ORDER = """errors tree random core pull batching verbs rules transform vmap program graph tape reverse
+ORDER = """errors tree random core pull batching verbs rules transform arguments vmap program graph joint tape reverse
 forward debug check nn optim data toy training""".split()
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
