@@ -5,6 +5,8 @@ from types import ModuleType
 
 from . import check, debug, nn, optim, random, toy, tree
 from .check import check_grads, numerical_grad
+from .control import cond, fori_loop, scan, switch, while_loop
+from .control import map as map  # not in __all__, where import * would hide Python's own
 from .core import is_traced, value
 from .errors import (
     DerivativeLostError,
@@ -28,8 +30,10 @@ __all__ = [
     "UnsupportedError",
     "check",
     "check_grads",
+    "cond",
     "data",
     "debug",
+    "fori_loop",
     "grad",
     "is_traced",
     "jacrev",
@@ -39,7 +43,9 @@ __all__ = [
     "numerical_grad",
     "optim",
     "random",
+    "scan",
     "stop_gradient",
+    "switch",
     "toy",
     "training",
     "tree",
@@ -47,6 +53,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 

@@ -10,7 +10,7 @@ import funcgrad
 ROOT = Path(funcgrad.__file__).parent
 # Each room imports only from itself and from those before it.
 ORDER = """errors tree random core pull batching verbs rules transform arguments vmap program graph joint tape reverse
-forward debug check nn optim data toy training""".split()
+forward control ode debug check nn optim data toy training""".split()
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
