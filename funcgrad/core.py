@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -85,10 +85,14 @@ class Trace:
         """Evaluate one primitive, at least one of whose operands is a tracer of this trace."""
         raise NotImplementedError
 
+    def joint(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
+        """Evaluate a primitive of ``funcgrad.joint``, as any other where nothing else is said."""
+        return self.process(primitive, operands, keywords)
+
     def close(self) -> None:
         """Refuse every later use of this trace's tracers."""
         # Instance attributes hide the methods, so that a live trace pays for no check.
-        self.process = _leaked  # type: ignore[method-assign]
+        self.process = self.joint = _leaked  # type: ignore[method-assign]
         self.look = self.lose = _looked_at_late  # type: ignore[method-assign, assignment]
 
     @property
@@ -136,13 +140,19 @@ def leak(user: str, t: Tracer) -> LeakedTracerError:
 
 def bind(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply ``primitive``: the youngest trace among the operands processes it."""
+    top = youngest(operands)
+    if top is None:
+        return primitive.impl(*operands, **keywords)
+    return top.process(primitive, operands, keywords)
+
+
+def youngest(operands: Iterable[Any]) -> Trace | None:
+    """The trace born last among those of the operands, None where none is traced."""
     top = None
     for t in operands:
         if type(t) is Tracer and (top is None or t.owner.birth > top.birth):
             top = t.owner
-    if top is None:
-        return primitive.impl(*operands, **keywords)
-    return top.process(primitive, operands, keywords)
+    return top
 
 
 def raw(t: Any) -> Any:

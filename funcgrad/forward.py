@@ -38,47 +38,43 @@ class Dual(Trace):
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         values = []
-        tangents = []
         for t in operands:
-            own = type(t) is Tracer and t.owner is self
-            values.append(t.value if own else t)
-            tangents.append(t.node if own else None)
-        ans = primitive.apply(*values, **keywords)
+            values.append(t.value if type(t) is Tracer and t.owner is self else t)
+        ans = primitive.apply(*values, **keywords) if keywords else primitive.apply(*values)
         if primitive.pushes is None:
             return ans
         values.append(ans)
         quiet = self.quiet.copy()
-        tangent = quiet.run(self.tangent, primitive, values, tangents, keywords)
+        tangent = quiet.run(self.tangent, primitive, operands, values, keywords)
         return ans if tangent is None else Tracer(self, ans, tangent)
 
-    def joint(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
-        own = [type(t) is Tracer and t.owner is self for t in operands]
-        values = [t.value if mine else t for t, mine in zip(operands, own)]
-        tangents = [t.node if mine else _zeros(t) for t, mine in zip(operands, own)]
-        ans, pushed = primitive.push(values, tangents, **keywords)  # type: ignore[attr-defined]
-        if type(ans) is tuple:
-            return tuple([Tracer(self, out, t) for out, t in zip(ans, pushed)])
-        return Tracer(self, ans, pushed)
-
     def tangent(
-        self, primitive: Primitive, values: list[Any], tangents: list[Any], keywords: dict[str, Any]
+        self,
+        primitive: Primitive,
+        operands: tuple[Any, ...],
+        values: list[Any],
+        keywords: dict[str, Any],
     ) -> Any:
         """The tangent of the result, which is the last of ``values``, or None for zero."""
         pushes, ans = primitive.pushes, values[-1]
         total = None
         if pushes == "linear":
-            full = [_zeros(x) if t is None else t for t, x in zip(tangents, values)]
+            full = [
+                t.node if type(t) is Tracer and t.owner is self else _zeros(x)
+                for t, x in zip(operands, values)
+            ]
             total = bind(primitive, tuple(full), keywords)
         else:
-            for i, t in enumerate(tangents):
-                if t is None:
+            for i, t in enumerate(operands):
+                if type(t) is not Tracer or t.owner is not self:
                     continue
                 if pushes == "multilinear":
-                    term = bind(primitive, (*values[:i], t, *values[i + 1 : -1]), keywords)
+                    term = bind(primitive, (*values[:i], t.node, *values[i + 1 : -1]), keywords)
                 elif pushes[i] is None:
                     continue
                 else:
-                    term = self.push(pushes[i], t, residuals(pushes[i], i, values, keywords))
+                    push = pushes[i]
+                    term = self.push(push, t.node, residuals(push, i, values, keywords))
                 total = term if total is None else total + term
         if total is None or (type(total) is type(ans) and _matches(total, ans)):
             return total
@@ -119,14 +115,16 @@ class Linearization(Dual):
 
 def residuals(push: Pull, i: int, values: list[Any], keywords: dict[str, Any]) -> Any:
     """What the rule ``push`` for operand ``i`` takes beside the tangent."""
+    if push.need is not None:
+        x = values[push.need]
+        return strong(x, values[-1]) if type(x) in WEAK else x
+    if not push.sources:
+        return None
 
     def keep(x: Any, k: int) -> Any:
         return strong(x, values[-1]) if k >= 0 and type(x) in WEAK else x
 
-    if push.need is None:
-        return gather(push, i, values, keywords, keep)
-    x = values[push.need]
-    return strong(x, values[-1]) if type(x) in WEAK else x
+    return gather(push, i, values, keywords, keep)
 
 
 def _matches(tangent: Any, ans: Any) -> bool:

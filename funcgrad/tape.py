@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 
 from .core import WEAK, Primitive, Trace, Tracer, raw
+from .errors import UnsupportedError
+from .joint import Joint, Parts, Pullback
 from .pull import Like, Pull, gather, strong, unbroadcast
 from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
@@ -102,6 +104,39 @@ class Tape(Trace):
             self.edges.extend(record)
         return Tracer(self, ans, node)
 
+    def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:  # type: ignore[override]
+        mine = [type(t) is Tracer and t.owner is self for t in operands]
+        values = [t.value if own else t for t, own in zip(operands, mine)]
+        ans, residual = primitive.forward(*values, **keywords)
+        node = next(self.nodes)
+        places = [i for i, own in enumerate(mine) if own]
+        pullback = Pullback(primitive.pull, residual, places[0])
+        record: list[Any] = []
+        for i in places:
+            record += (node, operands[i].node, _TO_OPERAND, (pullback, i), Like(values[i]))
+        outs = ans if type(ans) is tuple else (ans,)
+        for out in outs:
+            if type(out) is Tracer and out.owner is self:
+                raise UnsupportedError(
+                    f"{primitive.name} took a traced value of shape {out.shape} and dtype "
+                    f"{out.dtype} from its surroundings ({self.label}), which its rule does not "
+                    f"differentiate. Pass it as an argument."
+                )
+        if type(ans) is not tuple:
+            self.edges.extend(record)
+            return Tracer(self, ans, node)
+        likes = [Like(out) for out in outs]
+        nodes = [next(self.nodes) for _ in outs]
+        for k, like in enumerate(likes):
+            record += (nodes[k], node, _TO_PART, (likes, k), like)
+        self.edges.extend(record)
+        return tuple(
+            [
+                Tracer(self, out, own) if like.dtype.kind in "fc" else out
+                for out, own, like in zip(outs, nodes, likes)
+            ]
+        )
+
     def keeper(self, operands: tuple[Any, ...], ans: Any) -> Any:
         """How ``gather`` keeps operand ``k`` of an operation, or a keyword (−1)."""
 
@@ -162,9 +197,11 @@ class Tape(Trace):
                 if done >= 0:
                     cotangents[done] = None
                 done = child
-                if type(g) is Sparse:
+                if type(g) is Sparse or type(g) is Parts:
                     g = cotangents[child] = g.dense()
             c = pull.call(g, residual)
+            if c is None:
+                continue
             if guarded and pull.elementwise:
                 c = annihilate(g, c)
             if like is not None:
@@ -180,6 +217,11 @@ class Tape(Trace):
                 cotangents[parent] = _add(before, c, owned[parent])
                 owned[parent] = True
         return [_settle(c, ours) for c, ours in zip(cotangents[:inputs], owned)]
+
+
+# The edges of a joint operation, to its operands and from its results.
+_TO_OPERAND = Pull(lambda g, pullback, i: pullback.cotangent(g, i))
+_TO_PART = Pull(lambda g, likes, k: Parts(likes, k, g))
 
 
 def _same_bits(x: np.ndarray, y: np.ndarray) -> bool:
@@ -217,11 +259,16 @@ def _detach(t: Tracer) -> None:
 
 
 def _among(c: Any, residual: Any) -> bool:
-    return c is residual or (type(residual) is tuple and any(c is r for r in residual))
+    """Whether ``c`` may be an array that somebody else has as well."""
+    if type(residual) is tuple:
+        return any(c is r or type(r) is Pullback for r in residual)
+    return c is residual
 
 
 def _add(a: Any, b: Any, owned: int) -> Any:
     """The sum of two cotangents of one value, in place where ``a`` is ours to change."""
+    if type(b) is Parts:
+        return a.absorb(b)
     if type(b) is Sparse:
         if type(a) is Sparse:
             return a.absorb(b)
@@ -256,6 +303,8 @@ def _finite(c: Any) -> bool:
 
 def match(c: Any, like: Like, broadcasts: bool) -> Any:
     """Bring a cotangent back to the shape (summing what was broadcast) and dtype of its primal."""
+    if type(c) is Parts:
+        return c
     if type(c) is Sparse:
         return c.cast(like.dtype)
     if broadcasts:
