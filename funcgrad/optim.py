@@ -20,6 +20,7 @@ the formulas of ``sgd`` are those of Optax.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -74,8 +75,9 @@ def sgd(
     def update(grads: Any, state: SgdState, params: Any = None) -> tuple[Any, SgdState]:
         _check_state("sgd", state, SgdState)
         if plain:
-            _check_grads(grads, params)
-            return tree.map(lambda g: _cast(-learning_rate * g, g), grads), state
+            gs, structure = _leaves(grads, params)
+            updates = [_cast(-learning_rate * g, g) for g in gs]
+            return tree.unflatten(structure, updates), state
         gs, traces, structure = _align(grads, state.trace, "grads", "the state of sgd")
         traces = [_cast(g + momentum * t, g) for g, t in zip(gs, traces)]
         steps = [g + momentum * t for g, t in zip(gs, traces)] if nesterov else traces
@@ -105,13 +107,17 @@ def adam(
         _check_state("adam", state, AdamState)
         gs, mus, structure = _align(grads, state.mu, "grads", "the state of adam")
         step = state.step + 1
-        mus = [_cast(b1 * m + (1.0 - b1) * g, g) for g, m in zip(gs, mus)]
-        nus = [_cast(b2 * v + (1.0 - b2) * (g * g), g) for g, v in zip(gs, tree.leaves(state.nu))]
         # The bias corrections as two scalars, which spares two passes over the arrays.
         root = (1.0 - b2**step) ** 0.5
         scale, floor = -learning_rate * root / (1.0 - b1**step), eps * root
-        updates = [_cast(scale * m / (np.sqrt(v) + floor), g) for g, m, v in zip(gs, mus, nus)]
-        state = AdamState(step, tree.unflatten(structure, mus), tree.unflatten(structure, nus))
+        updates, mu, nu = [], [], []
+        for g, m, v in zip(gs, mus, tree.leaves(state.nu)):
+            m = _cast(_plus(_times(g - m, 1.0 - b1), m), g)  # b1 · m + (1 − b1) · g
+            v = _cast(_plus(_times(g * g - v, 1.0 - b2), v), g)
+            mu.append(m)
+            nu.append(v)
+            updates.append(_cast(_times(m / _plus(np.sqrt(v), floor), scale), g))
+        state = AdamState(step, tree.unflatten(structure, mu), tree.unflatten(structure, nu))
         return tree.unflatten(structure, updates), state
 
     return GradientTransformation(init, update)
@@ -130,11 +136,11 @@ def clip_by_global_norm(max_norm: float) -> GradientTransformation:
     """
 
     def update(grads: Any, state: tuple[()], params: Any = None) -> tuple[Any, tuple[()]]:
-        _check_grads(grads, params)
-        squares = [np.sum(np.square(np.float64(1.0) * g)) for g in tree.leaves(grads)]
+        gs, structure = _leaves(grads, params)
+        squares = [np.sum(np.square(np.float64(1.0) * g)) for g in gs]
         norm = np.sqrt(sum(squares))
         scale = max_norm / np.maximum(norm, max_norm)
-        return tree.map(lambda g: _cast(scale * g, g), grads), state
+        return tree.unflatten(structure, [_cast(scale * g, g) for g in gs]), state
 
     return GradientTransformation(lambda params: (), update)
 
@@ -177,17 +183,8 @@ def apply_updates(params: Any, updates: Any) -> Any:
     >>> apply_updates({"w": np.ones(2, np.float32)}, {"w": np.ones(2)})
     {'w': array([2., 2.], dtype=float32)}
     """
-    try:
-        return tree.map(_updated, params, updates)
-    except TreeError:
-        _align(updates, params, "updates", "params")  # which says where they differ
-        raise
-
-
-def _updated(p: Any, u: Any) -> Any:
-    if getattr(p, "shape", ()) != getattr(u, "shape", ()):
-        raise TreeError("updates and params differ in shape")
-    return _cast(p + u, p)
+    us, ps, structure = _align(updates, params, "updates", "params")
+    return tree.unflatten(structure, [_cast(p + u, p) for p, u in zip(ps, us)])
 
 
 def _align(
@@ -206,9 +203,24 @@ def _align(
     return ours, theirs, expected
 
 
-def _check_grads(grads: Any, params: Any) -> None:
+def _leaves(grads: Any, params: Any) -> tuple[list[Any], tree.Structure]:
+    """The leaves of ``grads`` and their structure, that of ``params`` where these are given."""
+    leaves, structure = tree.flatten(grads)
     if params is not None:
-        tree.check_same(params, grads, "grads", "params")
+        tree.check_same(params, structure, "grads", "params")
+    return leaves, structure
+
+
+# The memory of a fresh array is dear. These take a result that nothing else holds and compute in
+# its place, except where a transform follows what is to be added or multiplied.
+
+
+def _plus(x: Any, y: Any) -> Any:
+    return x + y if is_traced(y) else operator.iadd(x, y)
+
+
+def _times(x: Any, y: Any) -> Any:
+    return x * y if is_traced(y) else operator.imul(x, y)
 
 
 def _cast(x: Any, like: Any) -> Any:

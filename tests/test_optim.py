@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from funcgrad import TreeError, grad, optim, tree
+from funcgrad import TreeError, check, grad, optim, tree
 
 GRADS = [np.array([1.0, -2.0, 0.0]), np.array([0.5, 3.0, 1e-3]), np.array([-1.0, 0.1, 4.0])]
 OPTIMIZERS = {
@@ -190,3 +190,16 @@ def test_adam_corrects_its_bias():
     for g in (1e-3, 1.0, 1e3):
         (w,) = run(optim.adam(0.1), [g], 0.0)
         assert math.isclose(w, -0.1, rel_tol=1e-4)
+
+
+def test_the_constants_of_adam_can_be_differentiated():
+    def trained(rates):
+        optimizer = optim.adam(*rates)
+        params = {"w": np.linspace(0.5, 1.5, 3)}
+        state = optimizer.init(params)
+        for _ in range(3):
+            updates, state = optimizer.update({"w": np.cos(params["w"])}, state, params)
+            params = optim.apply_updates(params, updates)
+        return np.sum(np.sin(params["w"]))
+
+    check.check_grads(trained, ([0.1, 0.9, 0.99, 1e-3],), order=1)
