@@ -106,7 +106,11 @@ class Tape(Trace):
 
     def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:  # type: ignore[override]
         mine = [type(t) is Tracer and t.owner is self for t in operands]
-        values = [t.value if own else t for t, own in zip(operands, mine)]
+        values = []
+        for t, own in zip(operands, mine):
+            if type(t) is Tracer:
+                _detach(t)  # what the forward pass keeps of it is for itself to say
+            values.append(t.value if own else self.copied(t) if type(t) is np.ndarray else t)
         ans, residual = primitive.forward(*values, **keywords)
         node = next(self.nodes)
         places = [i for i, own in enumerate(mine) if own]

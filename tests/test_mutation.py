@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from funcgrad import grad, value_and_grad, vjp
+from funcgrad.joint import Joint
 
 VECTOR = np.array([1.25, 2.75, 0.625])
 SIZES = [3, 1000, 600_000]
@@ -272,3 +273,22 @@ def test_an_argument_changed_between_two_uses(size):
     x[:] = 0
     np.testing.assert_array_equal(gradient, np.full(size, 5.0))
     assert value == 6.0 * size
+
+
+SCALED = Joint(
+    "scaled",
+    impl=lambda x, c: x * x * c,
+    forward=lambda x, c: (x * x * c, (x, c)),
+    pull=lambda g, residual: (2.0 * g * residual[0] * residual[1], None),
+    push=lambda operands, tangents: (None, None),
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_operands_of_a_joint_primitive_changed_after_their_use(size):
+    x, c = np.linspace(1.0, 2.0, size), np.linspace(3.0, 4.0, size)
+    _, pullback = vjp(lambda x: SCALED(x, c), x)
+    want = 2.0 * x * c
+    x *= 5
+    c *= 5
+    right(lambda: pullback(np.ones(size))[0], want)
