@@ -69,13 +69,13 @@ def over(default: Any = None) -> BatchRule:
     return batch
 
 
-def within(axis: Any, ndim: int) -> tuple[int, ...]:
+def within(axis: Any, ndim: int, repeats: bool = False) -> tuple[int, ...]:
     """Where the axes of an example of ``ndim`` dimensions are in the stack of examples."""
     if axis is None:
         return tuple(range(1, ndim + 1))
-    if ndim == 0 and axis in (0, -1):  # which NumPy lets pass
+    if ndim == 0 and np.ndim(axis) == 0 and axis in (0, -1):  # which NumPy lets pass
         return ()
-    return tuple(i + 1 for i in normalize_axis_tuple(axis, ndim))
+    return tuple(i + 1 for i in normalize_axis_tuple(axis, ndim, allow_duplicate=repeats))
 
 
 def along_one(
@@ -131,7 +131,9 @@ def looped(
 ) -> Any:
     """Batch an operation without a batch rule: one example after the other, with a warning."""
     warnings.warn(
-        f"vmap runs {function_name(primitive.impl)} one example at a time: it has no batch rule.",
+        f"vmap runs {function_name(primitive.impl)} one example at a time: it has no batch rule. "
+        f"Declare it with batch=, a rule of funcgrad.batching, or silence this by "
+        f"warnings.simplefilter('ignore', funcgrad.LoopWarning).",
         LoopWarning,
         stacklevel=2,
     )

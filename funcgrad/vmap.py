@@ -6,7 +6,8 @@ shape of one example. Each operation runs once, on stacks, by its batch rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,7 +16,8 @@ from . import tree
 from .batching import spread
 from .core import Primitive, Trace, Tracer
 from .errors import DerivativeLostError
-from .transform import described, named, run
+from .transform import described, is_number, named, run
+from .tree.nodes import KINDS
 
 
 class Batch(Trace):
@@ -42,7 +44,8 @@ class Batch(Trace):
         raise TypeError(
             f"{what} asks for one value where there are {self.size} examples ({self.label}). "
             f"Write np.where(condition, x, y) for if, np.take(table, t) for table[t], "
-            f"funcgrad.cond or funcgrad.while_loop for what depends on the example."
+            f"funcgrad.cond or funcgrad.while_loop for what depends on the example; print(t) shows "
+            f"all of them."
         )
 
     def lose(
@@ -73,7 +76,8 @@ def vmap(
     ``in_axes`` says which axis, for each argument: an int, None for an argument that is the same
     for all examples, or a pytree of them like the argument or the upper part of it; one int is for
     all arguments. Keyword arguments are mapped over their first axis. ``out_axes`` says in the same
-    manner where the results get theirs. ``axis_size`` is needed only where nothing is mapped. With
+    manner where the results get theirs: None is for a result that is the same for all examples,
+    and for one that is no array. ``axis_size`` is needed only where nothing is mapped. With
     ``chunk_size`` no more than so many examples are computed at once, which bounds memory.
 
     >>> import numpy as np, funcgrad as fg
@@ -87,108 +91,165 @@ def vmap(
     @named("vmap", f)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         label = mapped.__name__
-        axes = in_axes if isinstance(in_axes, tuple | list) else [in_axes] * len(args)
-        if len(axes) != len(args):
-            raise ValueError(
-                f"{label}: in_axes has {len(axes)} entries for {len(args)} positional arguments. "
-                f"Give one for each, or one int for all."
-            )
         leaves, structure = tree.flatten((args, kwargs))
-        paths = list(structure.paths())
-        spec = (tuple(axes), dict.fromkeys(kwargs, 0))
-        places = [_axis_of(spec, path, "in_axes", label) for path in paths]
-        stacks = [_in_front(x, axis, path, label) for x, axis, path in zip(leaves, places, paths)]
-        size = _common_size(stacks, places, paths, axis_size, label)
+        places = [*_entries(in_axes, args, label), *[0] * len(tree.leaves(kwargs))]
+        named_leaves = _Names(structure)
+        stacks = [
+            _in_front(x, axis, i, named_leaves, label)
+            for i, (x, axis) in enumerate(zip(leaves, places))
+        ]
+        size = _common_size(stacks, places, named_leaves, axis_size, label)
 
-        def chunk(start: int, stop: int) -> tuple[list[Any], tree.Structure]:
-            """The results of some of the examples, their axis in front."""
+        def chunk(start: int, stop: int) -> tuple[list[Any], list[int | None], tree.Structure]:
+            """The results of some of the examples, their axis in front, and where it goes."""
             trace = Batch(f, stop - start)
             entering = [
                 x if axis is None else Tracer(trace, x[start:stop], None)
                 for x, axis in zip(stacks, places)
             ]
             entering_args, entering_kwargs = tree.unflatten(structure, entering)
-            outs, form = tree.flatten(run(trace, f, entering_args, entering_kwargs))
-            ends = [_axis_of(out_axes, path, "out_axes", label) for path in form.paths()]
-            for out, end, path in zip(outs, ends, form.paths()):
-                if end is None and type(out) is Tracer and out.owner is trace:
-                    raise ValueError(
-                        f"{label}: the result{tree.keystr(path)} differs between the examples, "
-                        f"and out_axes is None for it. Give it an axis."
-                    )
-            return [o if e is None else trace.stack(o) for o, e in zip(outs, ends)], form
+            result = run(trace, f, entering_args, entering_kwargs)
+            outs, form = tree.flatten(result)
+            ends = list(_axes(out_axes, result, "out_axes", "the result", label))
+            for path, out, end in zip(form.paths(), outs, ends):
+                _check_result(trace, out, end, f"{label}: the result{tree.keystr(path)}")
+            return [o if e is None else trace.stack(o) for o, e in zip(outs, ends)], ends, form
 
-        step = chunk_size or max(size, 1)
-        parts = [chunk(start, min(start + step, size)) for start in range(0, max(size, 1), step)]
-        form = parts[0][1]
-        ends = [_axis_of(out_axes, path, "out_axes", label) for path in form.paths()]
-        joined = []
-        for end, *pieces in zip(ends, *(outs for outs, _ in parts)):
-            joined.append(_placed(pieces, end))
-        return tree.unflatten(form, joined)
+        whole = max(size, 1)
+        step = whole if chunk_size is None else _count(chunk_size, "chunk_size", 1, label)
+        starts = range(0, whole, step)
+        parts = [chunk(start, min(start + step, size)) for start in starts]
+        _, ends, form = parts[0]
+        columns = zip(*(outs for outs, _, _ in parts))
+        return tree.unflatten(form, [_placed(c, end) for c, end in zip(columns, ends)])
 
     return mapped
 
 
-def _placed(pieces: list[Any], axis: int | None) -> Any:
-    """The stacks of all chunks as one result of the caller's own, the batch axis where it goes."""
-    if axis is None:
-        return pieces[0]
-    whole = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-    whole = np.moveaxis(whole, 0, axis)
-    return whole if type(whole) is Tracer else np.array(whole)
+class _Names:
+    """What errors call the leaves of the arguments (args, kwargs)."""
+
+    def __init__(self, structure: tree.Structure) -> None:
+        self.structure = structure
+
+    def __getitem__(self, i: int) -> str:
+        name, *rest = self.structure.paths()[i][1:]
+        what = f"argument {name.key}"
+        return f"{what}, leaf {tree.keystr(tuple(rest))}" if rest else what
 
 
-def _axis_of(spec: Any, path: tree.Path, what: str, label: str) -> int | None:
-    """The axis that the pytree of axes ``spec``, or the upper part of one, has for a leaf."""
-    for key in path:
-        if spec is None or isinstance(spec, int):
-            return spec
-        try:
-            spec = getattr(spec, key.key) if key.is_attribute else spec[key.key]
-        except (AttributeError, KeyError, IndexError, TypeError):
+def _count(n: Any, what: str, least: int, label: str) -> int:
+    """``n``, which must be a number of examples."""
+    if isinstance(n, int | np.integer) and n >= least:
+        return int(n)
+    raise ValueError(f"{label}: {what} is {n!r}, and must be an int from {least} on, or None.")
+
+
+def _entries(in_axes: Any, args: tuple[Any, ...], label: str) -> list[int | None]:
+    """The axis of each leaf of the positional arguments."""
+    if isinstance(in_axes, tuple | list):
+        if len(in_axes) != len(args):
             raise ValueError(
-                f"{label}: {what} has no entry for the leaf {tree.keystr(path)}. Give an int or "
-                f"None for each leaf, or one for a whole part of the tree."
-            ) from None
-    if spec is None or isinstance(spec, int):
-        return spec
+                f"{label}: in_axes has {len(in_axes)} entries for {len(args)} positional "
+                f"arguments. Give one for each, or one int for all."
+            )
+    elif KINDS[type(in_axes)] is None or in_axes is None:
+        in_axes = [in_axes] * len(args)
+    else:
+        raise TypeError(
+            f"{label}: in_axes is {described(in_axes)}, and must be an int, None, or a tuple with "
+            f"one entry for each positional argument. Write in_axes=(axes,)."
+        )
+    return [
+        axis
+        for i, (spec, arg) in enumerate(zip(in_axes, args))
+        for axis in _axes(spec, arg, "in_axes", f"argument {i}", label)
+    ]
+
+
+def _axes(spec: Any, node: Any, what: str, called: str, label: str) -> Iterator[int | None]:
+    """The axis that the pytree of axes ``spec``, or the upper part of one, has for each leaf."""
+    if spec is None or (isinstance(spec, int | np.integer) and type(spec) is not bool):
+        axis = None if spec is None else operator.index(spec)
+        yield from [axis] * len(tree.leaves(node))
+        return
+    kind, given = KINDS[type(node)], KINDS[type(spec)]
+    alike = type(spec) is type(node) or {type(spec), type(node)} == {list, tuple}
+    if kind and given and alike:
+        children, aux = kind.flatten(node)
+        specs, form = given.flatten(spec)
+        if aux == form and len(children) == len(specs):
+            for key, entry, child in zip(kind.keys(aux, len(children)), specs, children):
+                yield from _axes(entry, child, what, f"{called}{key}", label)
+            return
     raise ValueError(
-        f"{label}: {what} is {spec!r} for the leaf {tree.keystr(path) or 'that is the result'}, "
-        f"and must be an int or None there."
+        f"{label}: {what} is {spec!r:.200} for {called}, which is "
+        f"{'one leaf' if kind is None else f'{tree.structure(node)!r:.200}'}. Give an int or None "
+        f"for each leaf, or one for a whole part of the tree."
     )
 
 
-def _in_front(x: Any, axis: int | None, path: tree.Path, label: str) -> Any:
-    """The leaf ``x`` with the axis that is mapped over in front."""
+def _check_result(trace: Batch, out: Any, end: int | None, called: str) -> None:
+    """Raise unless a result can have its batch axis at ``end``."""
+    varies = type(out) is Tracer and out.owner is trace
+    if end is None:
+        if varies:
+            raise ValueError(
+                f"{called} differs between the examples, and out_axes is None for it. Give it an "
+                f"axis."
+            )
+    elif not is_number(out):
+        raise TypeError(
+            f"{called} is {described(out)}, which cannot be stacked. Write out_axes=None for it "
+            f"where it is the same for all examples."
+        )
+    elif not -np.ndim(out) - 1 <= end <= np.ndim(out):
+        raise ValueError(
+            f"{called} has shape {np.shape(out)} in each example, so that its batch axis cannot be "
+            f"axis {end}."
+        )
+
+
+def _placed(pieces: tuple[Any, ...], axis: int | None) -> Any:
+    """The stacks of all chunks as one result of the caller's own, the batch axis where it goes."""
+    if axis is None:
+        same = pieces[0]
+        return same.copy() if type(same) is np.ndarray else same
+    whole = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+    if axis:
+        whole = np.moveaxis(whole, 0, axis)
+    return whole if type(whole) is Tracer else np.array(whole)
+
+
+def _in_front(x: Any, axis: int | None, i: int, names: _Names, label: str) -> Any:
+    """Leaf ``i`` of the arguments with the axis that is mapped over in front."""
     if axis is None:
         return x
     ndim = np.ndim(x) if isinstance(x, np.ndarray | Tracer) else 0
     if not -ndim <= axis < ndim:
         raise ValueError(
-            f"{label}: {_called(path)} is {described(x)}, and has no axis {axis} to map over. "
+            f"{label}: {names[i]} is {described(x)}, and has no axis {axis} to map over. "
             f"in_axes says None for what is the same for all examples."
         )
-    return np.moveaxis(x, axis, 0)
-
-
-def _called(path: tree.Path) -> str:
-    """What errors call a leaf of the arguments (args, kwargs)."""
-    name, *rest = path[1:]
-    what = f"argument {name.key}"
-    return f"{what}, leaf {tree.keystr(tuple(rest))}" if rest else what
+    if not is_number(x) or type(x) not in (np.ndarray, np.memmap, Tracer):
+        raise TypeError(
+            f"{label}: {names[i]} is a {type(x).__name__} of dtype {x.dtype}, and vmap maps over "
+            f"plain arrays of numbers. Pass np.asarray(x), or in_axes=None for it."
+        )
+    return np.moveaxis(np.asarray(x) if type(x) is np.memmap else x, axis, 0) if axis else x
 
 
 def _common_size(
     stacks: list[Any],
     places: list[int | None],
-    paths: list[tree.Path],
+    names: _Names,
     axis_size: int | None,
     label: str,
 ) -> int:
     """The number of examples, which all mapped leaves must agree on."""
-    mapped = [(x, axis, path) for x, axis, path in zip(stacks, places, paths) if axis is not None]
-    sizes = {len(x) for x, _, _ in mapped} | ({axis_size} if axis_size is not None else set())
+    sizes = {len(x) for x, axis in zip(stacks, places) if axis is not None}
+    if axis_size is not None:
+        sizes.add(_count(axis_size, "axis_size", 0, label))
     if len(sizes) == 1:
         return sizes.pop()
     if not sizes:
@@ -196,6 +257,10 @@ def _common_size(
             f"{label}: nothing is mapped over, so that the number of examples is not known. Give "
             f"an axis in in_axes, or axis_size."
         )
-    each = "; ".join(f"{_called(path)} has {len(x)} along axis {axis}" for x, axis, path in mapped)
+    each = "; ".join(
+        f"{names[i]} has {len(x)} along axis {axis}"
+        for i, (x, axis) in enumerate(zip(stacks, places))
+        if axis is not None
+    )
     asked = f"; axis_size is {axis_size}" if axis_size is not None else ""
     raise ValueError(f"{label}: the sizes of the mapped axes differ: {each}{asked}.")

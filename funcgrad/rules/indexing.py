@@ -276,7 +276,7 @@ def _frozen(at: Any) -> Any:
     if at is None or at is Ellipsis or isinstance(at, slice | int | np.generic | Tracer):
         return at
     at = np.array(at)
-    return at.astype(np.intp) if at.size == 0 else at
+    return at.astype(np.intp) if at.size == 0 and at.dtype != bool else at
 
 
 def _getitem(x: Any, at: Any) -> Any:

@@ -6,14 +6,16 @@ derivative 0 (the least-norm subgradient); products are exact where factors are 
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..batching import align, along_one, over, spread
-from ..core import FUNCTIONS, Primitive, call
+from ..core import FUNCTIONS, Primitive, Tracer, call, operand
 from ..verbs import composite, expand, linear, reduction, rule
+from .constants import stop
 
 
 def _spread(g: Any, x_like: Any, axis: Any, keepdims: bool, where: Any) -> Any:
@@ -139,6 +141,96 @@ reduction(np.std, _std_partial, accepts=("dtype",))
 def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
+
+# A mask of which every example of a vmap has its own cannot go to NumPy as it is: np.where puts it
+# in place of the elements that it leaves out.
+
+
+def _masked(function: Any, body: Any) -> None:
+    """Declare ``body(a, where, keywords)`` for the calls of a reduction with a traced mask."""
+    signature, static = inspect.signature(function), FUNCTIONS[function]
+
+    def apply(*args: Any, **keywords: Any) -> Any:
+        if type(keywords.get("where")) is not Tracer:
+            return static(*args, **keywords)
+        given = {key: v for key, v in keywords.items() if v is not None}
+        keywords = signature.bind(*args, **given).arguments
+        a, where = operand(keywords.pop("a")), keywords.pop("where")
+        return body(a if type(a) is Tracer else np.asarray(a), where, keywords)
+
+    FUNCTIONS[function] = apply
+
+
+def _filled(function: Any, neutral: int) -> None:
+    """Declare a reduction whose result ``neutral`` elements do not change."""
+
+    def body(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+        return call(function, (np.where(where, a, neutral),), keywords)
+
+    _masked(function, body)
+
+
+def _extreme(function: Any, low: bool) -> None:
+    """Declare the largest (``low``: the filling is the lowest value) or the smallest element."""
+
+    def fill(dtype: np.dtype[Any]) -> Any:
+        if dtype.kind in "iu":
+            return np.iinfo(dtype).min if low else np.iinfo(dtype).max
+        return not low if dtype.kind == "b" else -np.inf if low else np.inf
+
+    def body(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+        if "initial" not in keywords:
+            raise ValueError(
+                f"np.{function.__name__} with where= needs initial=, the result where the mask "
+                f"leaves nothing."
+            )
+        return call(function, (np.where(where, a, fill(a.dtype)),), keywords)
+
+    _masked(function, body)
+
+
+def _masked_mean(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    total = np.sum(np.where(where, a, 0.0), **keywords)
+    return (total / _kept(a, where, keywords)).astype(total.dtype)
+
+
+def _kept(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    """How many elements the mask keeps, beside each result."""
+    axes = {key: keywords[key] for key in ("axis", "keepdims") if key in keywords}
+    kept = np.sum(np.broadcast_to(where, a.shape), **axes)
+    return kept.astype(np.result_type(a.dtype, np.float32))
+
+
+def _masked_var(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    ddof = keywords.pop("ddof", 0)
+    mean = np.mean(a, axis=keywords.get("axis"), keepdims=True, where=where)
+    deviation = np.where(where, a - mean, 0.0)
+    squares = np.square(np.real(deviation))
+    if deviation.dtype.kind == "c":
+        squares = squares + np.square(np.imag(deviation))
+    total = np.sum(squares, **keywords)
+    return (total / np.maximum(np.real(_kept(a, where, keywords)) - ddof, 0)).astype(total.dtype)
+
+
+def _masked_std(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    # As without a mask: values that are equal have derivative 0, whatever their mean is off by.
+    axes = {key: keywords[key] for key in ("axis", "keepdims") if key in keywords}
+    low = np.min(np.where(where, a, np.inf), axis=axes.get("axis"), keepdims=True)
+    flat = np.all((a == low) | np.logical_not(where), **axes)
+    var = np.var(a, where=where, **keywords)
+    # Of nothing, too, all values are equal, and the variance is NaN.
+    return np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
+
+
+_filled(np.sum, 0)
+_filled(np.prod, 1)
+_filled(np.any, False)
+_filled(np.all, True)
+_extreme(np.max, low=True)
+_extreme(np.min, low=False)
+_masked(np.mean, _masked_mean)
+_masked(np.var, _masked_var)
+_masked(np.std, _masked_std)
 
 # Functions of their own in NumPy, under other names.
 FUNCTIONS[np.amax] = FUNCTIONS[np.max]

@@ -115,7 +115,8 @@ def _negated(shift: Any) -> Any:
 def _roll_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     (x,) = operands
     if keywords.get("axis") is not None:
-        return np.roll(x, keywords["shift"], axis=within(keywords["axis"], x.ndim - 1))
+        axis = within(keywords["axis"], x.ndim - 1, repeats=True)
+        return np.roll(x, keywords["shift"], axis=axis)
     rows = np.reshape(x, (size, int(np.prod(x.shape[1:]))))
     return np.reshape(np.roll(rows, keywords["shift"], axis=1), x.shape)
 
