@@ -297,7 +297,8 @@ def _settle(c: Any, owned: int) -> Any:
 
 
 def _finite(c: Any) -> bool:
-    c = raw(c)
+    if type(c) is Tracer:
+        c = raw(c)
     if type(c) is np.ndarray and c.dtype.char in "fd":
         # The sum of squares is finite only where all are. Where it overflows without need, the
         # walk that follows gives the same.

@@ -28,13 +28,14 @@ from .activations import below_max, log_softmax, softmax, softmax_jacobian
 
 def _places(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """The index, in an array of one row a label, of the entries that the labels name."""
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+    labels = labels.ravel()
+    if labels.size and (np.minimum.reduce(labels) < 0 or np.maximum.reduce(labels) >= classes):
         wrong = labels[(labels < 0) | (labels >= classes)]
         raise ValueError(
             f"labels of {classes} classes lie between 0 and {classes - 1}, got {wrong[0]} "
             f"({wrong.size} of {labels.size} labels are out of range)."
         )
-    return np.arange(labels.size), labels.ravel()
+    return np.arange(labels.size), labels
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
@@ -55,7 +56,8 @@ def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> Any:
 
 
 def _cross_entropy_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    rows = _rows(softmax(logits))
+    rows = np.exp(_rows(below_max(logits, -1)[0]))
+    rows /= np.add.reduce(rows, axis=-1, keepdims=True)
     rows[np.arange(labels.size), labels.ravel()] -= 1  # which the loss has checked
     rows /= labels.size
     return rows.reshape(logits.shape)
