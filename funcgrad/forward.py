@@ -48,6 +48,15 @@ class Dual(Trace):
         tangent = quiet.run(self.tangent, primitive, operands, values, keywords)
         return ans if tangent is None else Tracer(self, ans, tangent)
 
+    def joint(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
+        own = [type(t) is Tracer and t.owner is self for t in operands]
+        values = [t.value if mine else t for t, mine in zip(operands, own)]
+        tangents = [t.node if mine else _zeros(t) for t, mine in zip(operands, own)]
+        ans, pushed = primitive.push(values, tangents, **keywords)  # type: ignore[attr-defined]
+        if type(ans) is tuple:
+            return tuple([Tracer(self, out, t) for out, t in zip(ans, pushed)])
+        return Tracer(self, ans, pushed)
+
     def tangent(
         self,
         primitive: Primitive,
