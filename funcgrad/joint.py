@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from .batching import BatchRule, each
-from .core import Primitive, youngest
+from .core import Primitive, Tracer, youngest
+from .errors import UnsupportedError
 from .pull import Like
 
 
@@ -53,7 +54,14 @@ class Joint(Primitive):
         top = youngest(operands)
         if top is None:
             return self.impl(*operands, **keywords)
-        return top.joint(self, operands, keywords)
+        ans = top.joint(self, operands, keywords)
+        for out in ans if type(ans) is tuple else (ans,):
+            if type(out) is Tracer and type(out.value) is Tracer and out.value.owner is top:
+                raise UnsupportedError(
+                    f"{self.name} took a traced value from its surroundings ({top.label}), which "
+                    f"its rule does not differentiate. Pass that value as an argument."
+                )
+        return ans
 
 
 class Parts:

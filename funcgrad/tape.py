@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from .core import WEAK, Primitive, Trace, Tracer, raw
-from .errors import UnsupportedError
 from .joint import Joint, Parts, Pullback
 from .pull import Like, Pull, gather, strong, unbroadcast
 from .rules.elementwise import annihilate
@@ -119,13 +118,6 @@ class Tape(Trace):
         for i in places:
             record += (node, operands[i].node, _TO_OPERAND, (pullback, i), Like(values[i]))
         outs = ans if type(ans) is tuple else (ans,)
-        for out in outs:
-            if type(out) is Tracer and out.owner is self:
-                raise UnsupportedError(
-                    f"{primitive.name} took a traced value of shape {out.shape} and dtype "
-                    f"{out.dtype} from its surroundings ({self.label}), which its rule does not "
-                    f"differentiate. Pass it as an argument."
-                )
         if type(ans) is not tuple:
             self.edges.extend(record)
             return Tracer(self, ans, node)

@@ -9,8 +9,9 @@ import funcgrad
 
 ROOT = Path(funcgrad.__file__).parent
 # Each room imports only from itself and from those before it.
-ORDER = """errors tree random core pull batching verbs rules transform arguments vmap program graph joint tape reverse
-forward control ode debug check nn optim data toy training""".split()
+ORDER = """errors tree core pull batching verbs rules random transform arguments vmap program
+graph joint tape reverse forward jacobian products custom checkpoint implicit control
+ode debug check nn optim data toy training""".split()
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
