@@ -11,6 +11,9 @@ distributions, whose streams may change between releases: `bits`, `uniform`, `ra
 `bernoulli` and `permutation` are the same to the last bit on every platform and NumPy version,
 `normal` to a few units in the last place (the sine and logarithm are the platform's).
 
+Under ``vmap`` each key gives what it gives alone, so ``vmap(normal)(split(key, 8))`` is eight
+independent draws.
+
 Use a key once. Two draws from one key are made of the same words:
 
 >>> from funcgrad import random
@@ -26,6 +29,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .batching import each
+from .core import Primitive, Tracer, operand, raw
+from .rules.indexing import getitem
+from .verbs import constant
 
 Key = NDArray[np.uint64]
 Shape = int | Sequence[int]
@@ -57,7 +65,7 @@ def split(key: Key, num: Shape = 2) -> Key:
     (3, 4, 2)
     """
     shape = _shape(num)
-    return _words(key, 2 * math.prod(shape), _SPLIT).reshape(*shape, 2)
+    return _WORDS(key, 0, count=2 * math.prod(shape), domain=_SPLIT).reshape(*shape, 2)
 
 
 def fold_in(key: Key, data: int) -> Key:
@@ -65,7 +73,7 @@ def fold_in(key: Key, data: int) -> Key:
 
     >>> keys = [fold_in(key(0), step) for step in range(3)]
     """
-    return _words(key, 2, _FOLD, start=_integer("data", data, 64))
+    return _WORDS(key, data, count=2, domain=_FOLD)
 
 
 def bits(key: Key, shape: Shape = ()) -> NDArray[np.uint64]:
@@ -75,7 +83,7 @@ def bits(key: Key, shape: Shape = ()) -> NDArray[np.uint64]:
     dtype('uint64')
     """
     shape = _shape(shape)
-    return _words(key, math.prod(shape), _DRAW).reshape(shape)
+    return _WORDS(key, 0, count=math.prod(shape), domain=_DRAW).reshape(shape)
 
 
 def uniform(
@@ -103,14 +111,7 @@ def uniform(
             f"uniform needs minval < maxval and a finite distance between them in {dtype}, "
             f"got minval={minval!r}, maxval={maxval!r}"
         )
-    precision = _PRECISION[dtype]
-    digits = _words(key, math.prod(shape), _DRAW) >> np.uint64(64 - precision)
-    draws = digits.view(np.int64).astype(dtype)
-    draws *= 2.0**-precision
-    draws *= span
-    draws += low
-    # Adding `low` can round up to `high` itself.
-    return np.minimum(draws, np.nextafter(high, low)).reshape(shape)
+    return _UNIFORM(key, shape=shape, low=low, high=high)
 
 
 def normal(key: Key, shape: Shape = (), dtype: DTypeLike = np.float64) -> NDArray[Any]:
@@ -123,18 +124,7 @@ def normal(key: Key, shape: Shape = (), dtype: DTypeLike = np.float64) -> NDArra
     >>> round(abs(float(draws.mean())), 1), round(float(draws.std()), 1)
     (0.0, 1.0)
     """
-    dtype, shape = _real(dtype), _shape(shape)
-    compute = np.result_type(dtype, np.float32)  # a float16 would make few and short tails
-    size = math.prod(shape)
-    half = (size + 1) // 2
-    words = _words(key, 2 * half, _DRAW)
-    fraction = ((words[:half] >> np.uint64(1)) | np.uint64(1)).view(np.int64).astype(compute)
-    radius = np.sqrt(-2.0 * np.log(fraction * 2.0**-63))
-    angle = words[half:].view(np.int64).astype(compute) * (math.pi * 2.0**-63)
-    draws = np.empty(2 * half, dtype)
-    draws[:half] = radius * np.cos(angle)
-    draws[half:] = radius * np.sin(angle)
-    return draws[:size].reshape(shape)
+    return _NORMAL(key, shape=_shape(shape), dtype=_real(dtype))
 
 
 def randint(key: Key, shape: Shape, minval: int, maxval: int) -> NDArray[np.int64]:
@@ -148,13 +138,7 @@ def randint(key: Key, shape: Shape, minval: int, maxval: int) -> NDArray[np.int6
         raise ValueError(
             f"randint needs minval < maxval, both in int64, got minval={low}, maxval={high}"
         )
-    span, shape = high - low, _shape(shape)
-    last = np.uint64(2**64 - 2**64 % span - 1)  # words above it would favour small remainders
-    words = bits(key, math.prod(shape))
-    while (rejected := words > last).any():
-        key = fold_in(key, 0)
-        words[rejected] = bits(key, int(rejected.sum()))
-    return (words % np.uint64(span) + np.uint64(low % 2**64)).view(np.int64).reshape(shape)
+    return _RANDINT(key, shape=_shape(shape), low=low, high=high)
 
 
 def bernoulli(key: Key, p: float = 0.5, shape: Shape = ()) -> NDArray[np.bool_]:
@@ -163,9 +147,10 @@ def bernoulli(key: Key, p: float = 0.5, shape: Shape = ()) -> NDArray[np.bool_]:
     >>> bernoulli(key(0), 0.0, 3).tolist()
     [False, False, False]
     """
-    if not 0.0 <= p <= 1.0:
+    if not np.all((raw(p) >= 0.0) & (raw(p) <= 1.0)):
         raise ValueError(f"bernoulli needs a probability 0 <= p <= 1, got {p!r}")
-    return np.asarray(uniform(key, shape) < p)
+    below = uniform(key, shape) < p
+    return below if type(below) is Tracer else np.asarray(below)
 
 
 def permutation(key: Key, x: int | ArrayLike) -> NDArray[Any]:
@@ -177,13 +162,66 @@ def permutation(key: Key, x: int | ArrayLike) -> NDArray[Any]:
     [0, 1, 2, 3]
     """
     if np.ndim(x) > 0:
-        return np.take(x, permutation(key, np.shape(x)[0]), axis=0)
+        return getitem(operand(x), permutation(key, np.shape(x)[0]))
     return np.argsort(bits(key, _integer("x", x, 63)), kind="stable")
 
 
-def _words(key: Key, count: int, domain: int, start: int = 0) -> NDArray[np.uint64]:
-    counter = np.array([start, 0, 0, domain], np.uint64)
+# The draws as primitives: what they do for a plain key. Under vmap they run key by key.
+
+
+def _words(key: Key, start: int, *, count: int, domain: int) -> NDArray[np.uint64]:
+    counter = np.array([_integer("data", start, 64), 0, 0, domain], np.uint64)
     return np.random.Philox(key=_checked(key), counter=counter).random_raw(count)
+
+
+def _uniform(key: Key, *, shape: tuple[int, ...], low: Any, high: Any) -> NDArray[Any]:
+    precision = _PRECISION[low.dtype]
+    digits = _words(key, 0, count=math.prod(shape), domain=_DRAW) >> np.uint64(64 - precision)
+    draws = digits.view(np.int64).astype(low.dtype)
+    draws *= 2.0**-precision
+    draws *= high - low
+    draws += low
+    # Adding `low` can round up to `high` itself.
+    return np.minimum(draws, np.nextafter(high, low)).reshape(shape)
+
+
+def _normal(key: Key, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    compute = np.result_type(dtype, np.float32)  # a float16 would make few and short tails
+    size = math.prod(shape)
+    half = (size + 1) // 2
+    words = _words(key, 0, count=2 * half, domain=_DRAW)
+    fraction = ((words[:half] >> np.uint64(1)) | np.uint64(1)).view(np.int64).astype(compute)
+    radius = np.sqrt(-2.0 * np.log(fraction * 2.0**-63))
+    angle = words[half:].view(np.int64).astype(compute) * (math.pi * 2.0**-63)
+    draws = np.empty(2 * half, dtype)
+    draws[:half] = radius * np.cos(angle)
+    draws[half:] = radius * np.sin(angle)
+    return draws[:size].reshape(shape)
+
+
+def _randint(key: Key, *, shape: tuple[int, ...], low: int, high: int) -> NDArray[np.int64]:
+    span = high - low
+    last = np.uint64(2**64 - 2**64 % span - 1)  # words above it would favour small remainders
+    words = bits(key, math.prod(shape))
+    while (rejected := words > last).any():
+        key = fold_in(key, 0)
+        words[rejected] = bits(key, int(rejected.sum()))
+    return (words % np.uint64(span) + np.uint64(low % 2**64)).view(np.int64).reshape(shape)
+
+
+def _key_by_key(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    if size:
+        return each(primitive, size, operands, mine, keywords)
+    # Without examples any key tells the shape of a result.
+    some = [np.zeros(x.shape[1:], x.dtype) if own else x for x, own in zip(operands, mine)]
+    like = primitive(*some, **keywords)
+    return np.empty((0, *like.shape), like.dtype)
+
+
+_WORDS: Primitive = constant(_words, 2, batch=_key_by_key)
+_UNIFORM: Primitive = constant(_uniform, batch=_key_by_key)
+_NORMAL: Primitive = constant(_normal, batch=_key_by_key)
+_RANDINT: Primitive = constant(_randint, batch=_key_by_key)
 
 
 def _checked(key: Any) -> Key:
@@ -193,7 +231,7 @@ def _checked(key: Any) -> Key:
         if key.shape[-1:] == (2,):
             raise ValueError(
                 f"expected one key, of shape (2,), got an array of keys of shape {key.shape}: "
-                "take them one at a time, as in [random.normal(k) for k in keys]"
+                "take them one at a time, as in vmap(random.normal)(keys)"
             )
     got = (
         f"an array of dtype {key.dtype} and shape {key.shape}"

@@ -43,7 +43,7 @@ class Batch(Trace):
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> NoReturn:
         raise TypeError(
             f"{what} asks for one value where there are {self.size} examples ({self.label}). "
-            f"Write np.where(condition, x, y) for if, np.take(table, t) for table[t], "
+            f"Write np.where(condition, x, y) for if, np.take_along_axis for table[t], "
             f"funcgrad.cond or funcgrad.while_loop for what depends on the example; print(t) shows "
             f"all of them."
         )
@@ -53,8 +53,8 @@ class Batch(Trace):
     ) -> NoReturn:
         raise DerivativeLostError(
             f"{what} would turn {self.size} examples of shape {tracer.shape} and dtype "
-            f"{tracer.dtype} into one plain array ({self.label}). Write np.take(table, t) for "
-            f"table[t], {instead}."
+            f"{tracer.dtype} into one plain array ({self.label}). Write np.take_along_axis for "
+            f"table[t] and np.take(table, t), {instead}."
         )
 
     def stack(self, t: Any) -> Any:

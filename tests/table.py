@@ -329,4 +329,7 @@ CONSTANT = [
 ]
 
 #: Integer operations, which no float tracer can reach.
-INTEGER_ONLY = {"one_hot", "left_shift", "right_shift", "invert"}
+INTEGER_ONLY = {
+    *("one_hot", "left_shift", "right_shift", "invert"),
+    *("words", "uniform", "normal", "randint"),
+}

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from funcgrad import random
+from funcgrad import grad, random, vmap
 
 KEY = random.key(2024)
 FLOATS = [np.float16, np.float32, np.float64]
@@ -275,3 +275,43 @@ def test_an_array_of_keys_is_refused():
 def test_bad_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+DRAWS = {
+    "split": random.split,
+    "fold_in": lambda key: random.fold_in(key, 7),
+    "bits": lambda key: random.bits(key, 3),
+    "uniform": lambda key: random.uniform(key, (2,), np.float32, -1.0, 3.0),
+    "normal": random.normal,
+    "randint": lambda key: random.randint(key, (3,), 0, 2**63 - 5),
+    "bernoulli": lambda key: random.bernoulli(key, 0.3, 4),
+    "permutation": lambda key: random.permutation(key, 5),
+    "permutation of rows": lambda key: random.permutation(key, np.arange(6.0).reshape(3, 2)),
+    "a key of a split": lambda key: random.normal(random.split(key)[1], 2),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+@pytest.mark.parametrize("count", [3, 0])
+def test_under_vmap_each_key_gives_what_it_gives_alone(draw, count):
+    keys = random.split(KEY, 3)
+    want = np.stack([draw(key) for key in keys])[:count]
+    got = vmap(draw)(keys[:count])
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(vmap(vmap(draw))(keys[None, :count]), want[None])
+
+
+def test_step_numbers_and_probabilities_may_differ_between_examples():
+    steps, chances = np.arange(3), np.array([0.0, 0.5, 1.0])
+    keys = vmap(random.fold_in, (None, 0))(KEY, steps)
+    np.testing.assert_array_equal(keys, [random.fold_in(KEY, step) for step in range(3)])
+    draws = vmap(lambda key, p: random.bernoulli(key, p, 5))(keys, chances)
+    assert not draws[0].any() and draws[2].all()
+
+
+def test_noise_for_each_example_is_differentiated_through():
+    keys = random.split(KEY, 3)
+    noise = vmap(random.normal)(keys)
+    per_key = vmap(grad(lambda scale, key: scale * random.normal(key)), (None, 0))
+    np.testing.assert_array_equal(per_key(2.0, keys), noise)

@@ -117,8 +117,8 @@ def _index_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, key
     count, place = _array_axes(parts, stacked)
     at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
     if not mine[0]:
-        return np.moveaxis(_getitem(x, tuple(at)), place, 0)
-    ans = _getitem(x, (_examples(size, count), *at))
+        return np.moveaxis(getitem(x, tuple(at)), place, 0)
+    ans = getitem(x, (_examples(size, count), *at))
     return np.moveaxis(ans, range(1, 1 + count), range(1 + place, 1 + place + count))
 
 
@@ -172,7 +172,7 @@ index = rule(
 index_traced = rule(
     _index_traced,
     [lambda g, x_like, ys, at: Sparse(x_like, _fill(at, ys), g)],
-    [lambda t, ys, at: _getitem(t, _fill(at, ys))],
+    [lambda t, ys, at: getitem(t, _fill(at, ys))],
     batch=_index_traced_stack,
 )
 
@@ -197,7 +197,7 @@ def _scatter_traced(g: Any, *slots: Any, at: Any, shape: tuple[int, ...], dtype:
 #: One such array, where the index itself is traced.
 scatter_traced: Primitive = rule(
     _scatter_traced,
-    [lambda g, ys, at: _getitem(g, _fill(at, ys))],
+    [lambda g, ys, at: getitem(g, _fill(at, ys))],
     [
         lambda t, ys, at, shape, dtype: scatter_traced(t, *ys, at=at, shape=shape, dtype=dtype),
     ],
@@ -279,13 +279,14 @@ def _frozen(at: Any) -> Any:
     return at.astype(np.intp) if at.size == 0 and at.dtype != bool else at
 
 
-def _getitem(x: Any, at: Any) -> Any:
+def getitem(x: Any, at: Any) -> Any:
+    """``x[at]``, where either may be traced: a plain array does not hand a traced index over."""
     at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
     at, traced = _slots(at)
     return index_traced(x, *traced, at=at) if traced else index(x, at=at)
 
 
-FUNCTIONS[operator.getitem] = _getitem
+FUNCTIONS[operator.getitem] = getitem
 
 
 def along(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
@@ -303,17 +304,17 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     size = a.shape[at_axis]
     if mode != "raise":
         indices = np.clip(indices, 0, size - 1) if mode == "clip" else np.mod(indices, size)
-    return a[along(at_axis, a.ndim, indices)]
+    return getitem(a, along(at_axis, a.ndim, indices))
 
 
 @composite(np.take_along_axis, operands=2)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
-        return np.ravel(arr)[np.ravel(indices)]
+        return getitem(np.ravel(arr), np.ravel(indices))
     axis = normalize_axis_index(axis, arr.ndim)
     at: list[Any] = list(np.ix_(*[np.arange(n) for n in arr.shape]))
     at[axis] = indices
-    return arr[tuple(at)]
+    return getitem(arr, tuple(at))
 
 
 @composite(np.sort)
