@@ -8,6 +8,7 @@ from .check import check_grads, numerical_grad
 from .control import cond, fori_loop, scan, switch, while_loop
 from .control import map as map  # not in __all__, where import * would hide Python's own
 from .core import is_traced, value
+from .custom import custom_jvp, custom_vjp
 from .errors import (
     DerivativeLostError,
     LeakedTracerError,
@@ -15,9 +16,11 @@ from .errors import (
     TreeError,
     UnsupportedError,
 )
-from .forward import jvp
+from .forward import jvp, linearize
 from .graph import make_graph
-from .reverse import grad, jacrev, stop_gradient, value_and_grad, vjp
+from .jacobian import hessian, jacfwd, jacobian, jacrev
+from .products import elementwise_grad, ggnvp, hvp, vhp
+from .reverse import grad, stop_gradient, value_and_grad, vjp
 from .vmap import vmap
 
 __version__ = "0.1.0"
@@ -31,13 +34,22 @@ __all__ = [
     "check",
     "check_grads",
     "cond",
+    "custom_jvp",
+    "custom_vjp",
     "data",
     "debug",
+    "elementwise_grad",
     "fori_loop",
+    "ggnvp",
     "grad",
+    "hessian",
+    "hvp",
     "is_traced",
+    "jacfwd",
+    "jacobian",
     "jacrev",
     "jvp",
+    "linearize",
     "make_graph",
     "nn",
     "numerical_grad",
@@ -51,6 +63,7 @@ __all__ = [
     "tree",
     "value",
     "value_and_grad",
+    "vhp",
     "vjp",
     "vmap",
     "while_loop",

@@ -35,15 +35,19 @@ class Arguments:
             if type(leaf) is not np.ndarray or leaf.dtype.kind != "f":
                 check_input(leaf, _Name(self, i), allow_int)
 
-    def run(self, trace: Trace, f: Callable[..., Any], inputs: list[Any]) -> Any:
-        """``f`` on the arguments with ``inputs`` in place of the differentiated leaves."""
+    def filled(self, inputs: Sequence[Any]) -> list[Any]:
+        """All arguments, with ``inputs`` in place of the differentiated leaves."""
         changed = list(self.args)
         born = tree.unflatten(self.structure, inputs)
         for position, argument in zip(self.positions, [born] if self.single else born):
             changed[position] = argument
-        return run(trace, f, changed, self.kwargs)
+        return changed
 
-    def like(self, leaves: list[Any]) -> Any:
+    def run(self, trace: Trace, f: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+        """``f`` on the filled arguments, after which ``trace`` is closed."""
+        return run(trace, f, self.filled(inputs), self.kwargs)
+
+    def like(self, leaves: Sequence[Any]) -> Any:
         """``leaves`` in the form of the differentiated argument, or of a tuple of them."""
         whole = tree.unflatten(self.structure, leaves)
         return whole if self.single else tuple(whole)

@@ -165,7 +165,7 @@ def jvp(
     primals: tuple[Any, ...],
     tangents: tuple[Any, ...],
     has_aux: bool = False,
-) -> tuple[Any, Any] | tuple[Any, Any, Any]:
+) -> tuple[Any, ...]:
     """``f(*primals)`` and its directional derivative along ``tangents``.
 
     ``primals`` is the tuple of f's arguments, pytrees of floats and float arrays, ``tangents`` one
@@ -201,9 +201,7 @@ def push_forward(
     return values, structure, [tangent for _, tangent in split], plain(trace, aux)
 
 
-def linearize(
-    f: Callable[..., Any], *primals: Any, has_aux: bool = False
-) -> tuple[Any, Callable[..., Any]] | tuple[Any, Callable[..., Any], Any]:
+def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """``f(*primals)`` and the function that maps tangents of ``primals`` to that of the result.
 
     The function ``f_jvp`` takes one tangent an argument, shaped like it, and repeats only what
