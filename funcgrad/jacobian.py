@@ -19,7 +19,7 @@ from .arguments import Arguments
 from .core import Tracer, raw
 from .forward import Dual, push_forward
 from .pull import Like
-from .reverse import _Run
+from .reverse import Recording
 from .transform import Argnums, check_outputs, named, plain
 from .vmap import vmap
 
@@ -98,7 +98,7 @@ def jacobian(
     @named("jacobian", f)
     def cheaper(*args: Any, **kwargs: Any) -> Any:
         rows = _Rows("jacobian", f, args, kwargs, argnums, has_aux)
-        if rows.count <= sum(Like(x).size for x in rows.run.primals):
+        if rows.count <= sum(Like(x).size for x in rows.run.arguments.leaves):
             return rows.jacobian(chunk_size)
         return _by_columns("jacobian", f, args, kwargs, argnums, has_aux, chunk_size)
 
@@ -172,7 +172,7 @@ class _Rows:
         argnums: Argnums,
         has_aux: bool,
     ) -> None:
-        self.run = _Run(transform, f, args, kwargs, argnums, has_aux=has_aux)
+        self.run = Recording(transform, f, args, kwargs, argnums, has_aux=has_aux)
         self.has_aux = has_aux
         self.outs, self.structure = tree.flatten(self.run.out)
         check_outputs(self.outs, self.structure.paths(), self.run.tape.label)
@@ -187,12 +187,12 @@ class _Rows:
             return run.pull(self.outs, list(seeds))
 
         if len(likes) == 1 and likes[0].shape == ():
-            rows = [run.arguments_like(pull(likes[0].dtype.type(1)))]
+            rows = [run.arguments.like(pull(likes[0].dtype.type(1)))]
         else:
             pieces = [vmap(pull)(*seeds) for seeds in _basis(likes, chunk_size)]
             cut = [_cut(stack, likes) for stack in _joined(pieces)]
             rows = [
-                run.arguments_like([_own(b, x) for b, x in zip(blocks, run.primals)])
+                run.arguments.like([_own(b, x) for b, x in zip(blocks, run.arguments.leaves)])
                 for blocks in zip(*cut)
             ]
         result = tree.unflatten(self.structure, rows)

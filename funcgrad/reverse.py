@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .arguments import Arguments, split_aux
 from .core import Tracer, call, raw
 from .pull import Like
 from .rules.constants import stop
@@ -15,15 +16,12 @@ from .tape import Tape
 from .transform import (
     Argnums,
     check_function,
-    check_input,
     check_outputs,
     described,
     is_number,
     is_real,
     named,
     plain,
-    resolve_argnums,
-    run,
 )
 
 
@@ -87,16 +85,14 @@ def _value_and_gradient(
     has_aux: bool,
     allow_int: bool,
 ) -> Any:
-    run = _Run("grad", f, args, kwargs, argnums, allow_int, has_aux)
+    run = Recording("grad", f, args, kwargs, argnums, allow_int, has_aux)
     value = plain(run.tape, run.out)
     _check_scalar(value, run.tape)
-    grads = run.arguments_like(run.pull([run.out], [Like(value).dtype.type(1)]))
+    grads = run.arguments.like(run.pull([run.out], [Like(value).dtype.type(1)]))
     return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
 
 
-def vjp(
-    f: Callable[..., Any], *primals: Any, has_aux: bool = False
-) -> tuple[Any, Callable[[Any], tuple[Any, ...]]] | tuple[Any, Callable[..., Any], Any]:
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """``f(*primals)`` and its pullback, from a cotangent of the result to those of ``primals``.
 
     The pullback takes a pytree like the result and returns a tuple with one pytree an argument; it
@@ -108,49 +104,17 @@ def vjp(
     [2.0]
     """
     check_function("vjp", f)
-    run = _Run("vjp", f, primals, {}, tuple(range(len(primals))), has_aux=has_aux)
+    run = Recording("vjp", f, primals, {}, tuple(range(len(primals))), has_aux=has_aux)
     outs, structure = tree.flatten(run.out)
     check_outputs(outs, structure.paths(), run.tape.label)
     likes = [Like(out) for out in outs]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         leaves = _check_cotangent(cotangent, structure, likes, run.tape.label)
-        return run.arguments_like(run.pull(outs, leaves))
+        return run.arguments.like(run.pull(outs, leaves))
 
     result = plain(run.tape, run.out)
     return (result, pullback, plain(run.tape, run.aux)) if has_aux else (result, pullback)
-
-
-def jacrev(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
-    """A function that returns the Jacobian of ``f``, one backward walk for each output element.
-
-    The result is shaped like ``f``'s output, with in place of each leaf a pytree like the
-    differentiated argument, whose leaves have shape ``output.shape + argument.shape``.
-
-    >>> import numpy as np, funcgrad as fg
-    >>> fg.jacrev(lambda x: x**2)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-    """
-
-    @named("jacrev", f)
-    def jacobian(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("jacrev", f, args, kwargs, argnums, has_aux=has_aux)
-        outs, structure = tree.flatten(run.out)
-        check_outputs(outs, structure.paths(), run.tape.label)
-        for path, out in zip(structure.paths(), outs):
-            if not is_real(out):
-                raise TypeError(
-                    f"{run.tape.label}: the result{tree.keystr(path)} has dtype {Like(out).dtype}, "
-                    f"and only real floats have a Jacobian."
-                )
-        rows = [run.arguments_like(run.jacobian(leaf)) for leaf in outs]
-        result = tree.unflatten(structure, rows)
-        return (result, plain(run.tape, run.aux)) if has_aux else result
-
-    return jacobian
 
 
 def stop_gradient(x: Any) -> Any:
@@ -163,8 +127,8 @@ def stop_gradient(x: Any) -> Any:
     return tree.map(stop, x)
 
 
-class _Run:
-    """One recorded run of ``f``, and the pytrees around it."""
+class Recording:
+    """One run of ``f`` on a tape; ``out`` is its result and ``aux`` what it carries besides."""
 
     def __init__(
         self,
@@ -177,31 +141,13 @@ class _Run:
         has_aux: bool = False,
     ) -> None:
         self.tape = Tape(f, transform)
-        positions, self.single = resolve_argnums(argnums, len(args), self.tape)
-        differentiated = args[positions[0]] if self.single else [args[i] for i in positions]
-        self.primals, self.structure = tree.flatten(differentiated)
-        self.inputs: list[Any] = []
-        for i, leaf in enumerate(self.primals):
-            if type(leaf) is not np.ndarray or leaf.dtype.kind != "f":
-                check_input(leaf, _Where(self, i, positions), allow_int)
-                if not is_real(leaf):
-                    self.inputs.append(leaf)
-                    continue
-            self.inputs.append(self.tape.born(leaf))
-        born = tree.unflatten(self.structure, self.inputs)
-        changed = list(args)
-        for position, argument in zip(positions, [born] if self.single else born):
-            changed[position] = argument
-        self.out = run(self.tape, f, changed, kwargs)
-        self.aux = None
-        if has_aux:
-            if not (isinstance(self.out, tuple) and len(self.out) == 2):
-                got = "one array" if self.owns(self.out) else type(self.out).__name__
-                raise TypeError(
-                    f"{self.tape.label}: with has_aux=True the function must return a pair "
-                    f"(result, aux), not {got}."
-                )
-            self.out, self.aux = self.out
+        self.arguments = Arguments(self.tape, args, kwargs, argnums, allow_int)
+        self.inputs = [
+            self.tape.born(x) if allow_int is None or is_real(x) else x
+            for x in self.arguments.leaves
+        ]
+        out = self.arguments.run(self.tape, f, self.inputs)
+        self.out, self.aux = split_aux(out, self.tape, has_aux)
 
     def owns(self, x: Any) -> bool:
         return type(x) is Tracer and x.owner is self.tape
@@ -215,43 +161,8 @@ class _Run:
         found = iter(self.tape.walk(seeds))
         return [
             _like(next(found) if self.owns(t) else None, primal)
-            for t, primal in zip(self.inputs, self.primals)
+            for t, primal in zip(self.inputs, self.arguments.leaves)
         ]
-
-    def jacobian(self, out: Any) -> list[Any]:
-        """∂out/∂leaf for each differentiated leaf, of shape ``out.shape + leaf.shape``."""
-        like = Like(out.value if self.owns(out) else out)
-        rows = []
-        for k in range(like.size):
-            seed = np.zeros(like.shape, like.dtype)
-            seed[np.unravel_index(k, like.shape)] = 1
-            rows.append(self.pull([out], [seed[()]]))
-        likes = [Like(primal) for primal in self.primals]
-        if not rows:
-            return [np.zeros((*like.shape, *x.shape), x.dtype) for x in likes]
-        if not like.shape:
-            return rows[0]
-        columns = [np.stack(column) for column in zip(*rows)]
-        return [np.reshape(c, (*like.shape, *x.shape)) for c, x in zip(columns, likes)]
-
-    def arguments_like(self, leaves: list[Any]) -> Any:
-        grads = tree.unflatten(self.structure, leaves)
-        return grads if self.single else tuple(grads)
-
-
-class _Where:
-    """What leaf ``i`` of the differentiated arguments is called in an error."""
-
-    def __init__(self, run: _Run, i: int, positions: list[int]) -> None:
-        self.run, self.i, self.positions = run, i, positions
-
-    def __str__(self) -> str:
-        path = list(self.run.structure.paths())[self.i]
-        position = self.positions[0]
-        if not self.run.single:
-            position, path = self.positions[path[0].key], path[1:]
-        at = f", leaf {tree.keystr(path)}" if path else ""
-        return f"{self.run.tape.label}: argument {position}{at}"
 
 
 def _check_scalar(value: Any, tape: Tape) -> None:
