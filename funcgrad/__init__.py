@@ -18,9 +18,11 @@ from .errors import (
 )
 from .forward import jvp, linearize
 from .graph import make_graph
+from .implicit import fixed_point, implicit_root
 from .jacobian import hessian, jacfwd, jacobian, jacrev
 from .products import elementwise_grad, ggnvp, hvp, vhp
 from .reverse import grad, stop_gradient, value_and_grad, vjp
+from .systems import linear_solve
 from .vmap import vmap
 
 __version__ = "0.1.0"
@@ -39,16 +41,19 @@ __all__ = [
     "data",
     "debug",
     "elementwise_grad",
+    "fixed_point",
     "fori_loop",
     "ggnvp",
     "grad",
     "hessian",
     "hvp",
+    "implicit_root",
     "is_traced",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
+    "linear_solve",
     "linearize",
     "make_graph",
     "nn",

@@ -1,0 +1,229 @@
+"""What an equation defines, differentiated through the equation and not through its solver.
+
+Where f(x, θ) = 0 holds, the implicit function theorem gives dx/dθ = −(∂f/∂x)⁻¹ ∂f/∂θ: the
+derivative costs one linear system at the solution, and what found it may be any code, of any
+number of steps. Forward mode solves with the Jacobian A = ∂f/∂x, reverse mode with its transpose::
+
+    A dx = −∂f/∂θ dθ          Aᵀ u = x̄,   θ̄ = −(∂f/∂θ)ᵀ u
+
+Both are linear systems of ``funcgrad.systems`` in functions of traced values, which is why
+derivatives of any order follow. (Christianson, "Reverse accumulation and attractive fixed points",
+1994; Blondel et al., "Efficient and modular implicit differentiation", 2022.)
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import transform, tree
+from .core import WEAK, Tracer
+from .errors import UnsupportedError
+from .forward import jvp, linearize
+from .joint import Joint
+from .pull import Like
+from .reverse import stop_gradient, vjp
+from .systems import (
+    dense_solve,
+    floats,
+    leaves_like,
+    matrix_of,
+    name_of,
+    replaced,
+    settled,
+    solved,
+    varying,
+)
+
+_NEWTON_STEPS = 50
+
+
+def implicit_root(
+    f: Callable[..., Any], solve: Callable[[Callable[[Any], Any], Any], Any] | None = None
+) -> Callable[..., Any]:
+    """A function ``(x0, *args) -> x`` that finds x with ``f(x, *args) = 0`` and is differentiated
+    in ``args`` by the implicit function theorem; the start ``x0`` has derivative zero.
+
+    x has the structure, shapes and dtypes of the pytree ``x0``, and what f returns has the former
+    two. ``solve(g, x0)`` finds x for ``g(x) = f(x, *args)``, by NumPy, SciPy or any other code: it
+    sees plain arrays, and must raise where it finds none. Without it, Newton's method writes out
+    the Jacobian and raises a RuntimeError where it does not converge. Whatever is differentiated
+    has to be in ``args``, not in what f takes from its surroundings. Under vmap each example is
+    solved for on its own.
+
+    >>> import numpy as np, funcgrad as fg
+    >>> cube_root = fg.implicit_root(lambda x, a: x**3 - a)
+    >>> round(float(cube_root(1.0, 8.0)), 6)
+    2.0
+    >>> round(float(fg.grad(cube_root, argnums=1)(1.0, 8.0)), 6)
+    0.083333
+    """
+    transform.check_function("implicit_root", f)
+    find = solve or _newton
+
+    @transform.named("implicit_root", f)
+    def root(x0: Any, *args: Any) -> Any:
+        def found(start: Any, *args: Any) -> Any:
+            def g(x: Any) -> Any:
+                return f(x, *args)
+
+            g.__name__ = name_of(f)
+            return find(g, start)
+
+        return _root("implicit_root", f, found, x0, args)
+
+    return root
+
+
+def fixed_point(
+    f: Callable[..., Any],
+    x0: Any,
+    *args: Any,
+    tol: float | None = None,
+    max_iter: int = 1000,
+) -> Any:
+    """The x that ``x = f(x, *args)`` comes to from ``x0``, differentiated in ``args`` by the
+    implicit function theorem, whatever the number of steps; ``x0`` has derivative zero.
+
+    x has the structure, shapes and dtypes of the pytree ``x0``. A step that changes no element by
+    more than ``tol`` times the largest of them, or times 1, is the last; ``tol`` is eps**0.75 of
+    the dtype (2e-12 for float64, 6e-6 for float32) unless given. A RuntimeError says that
+    ``max_iter`` steps did not suffice. As for ``implicit_root``, whatever is differentiated has to
+    be in ``args``, and under vmap each example is iterated on its own.
+
+    >>> import numpy as np, funcgrad as fg
+    >>> def golden(a):
+    ...     return fg.fixed_point(lambda x, a: 1.0 + a / x, 1.0, a)
+    >>> round(float(golden(1.0)), 6), round(float(fg.grad(golden)(1.0)), 6)
+    (1.618034, 0.447214)
+    """
+    transform.check_function("fixed_point", f)
+    label = f"fixed_point of {name_of(f)}"
+    if max_iter < 1:
+        raise ValueError(f"{label}: max_iter is the largest number of steps, and got {max_iter}.")
+
+    @functools.wraps(f)
+    def residual(x: Any, *args: Any) -> Any:
+        leaves, structure = tree.flatten(x)
+        likes = [Like(t) for t in leaves]
+        after = leaves_like(label, f(x, *args), "the result of f", structure, likes, "x0")
+        return tree.unflatten(structure, [t - new for t, new in zip(leaves, after)])
+
+    def iterate(x: Any, *args: Any) -> Any:
+        vector, unravel = tree.ravel(x)
+        bound = np.finfo(vector.dtype).eps ** 0.75 if tol is None else tol
+        for _ in range(max_iter):
+            before = vector
+            vector = tree.ravel(f(unravel(vector), *args))[0].astype(vector.dtype)
+            change = np.max(np.abs(vector - before), initial=0.0)
+            if change <= bound * np.max(np.abs(vector), initial=1.0):
+                return unravel(vector)
+            if not np.isfinite(change):
+                break
+        raise RuntimeError(
+            f"{label}: {max_iter} iterations at most, and x, {_described(x)}, has not settled: the "
+            f"last step changed it by {change:.3g}, and tol is {bound:.3g}. Start nearer to the "
+            f"solution, give a larger max_iter, or, where f is not a contraction, find the root of "
+            f"x - f(x) by funcgrad.implicit_root."
+        )
+
+    return _root("fixed_point", residual, iterate, x0, args)
+
+
+def _root(
+    name: str, f: Callable[..., Any], find: Callable[..., Any], x0: Any, args: tuple[Any, ...]
+) -> Any:
+    """``find(x0, *args)`` on plain values, differentiated as the x with ``f(x, *args) = 0``."""
+    label = f"{name} of {name_of(f)}"
+    start, structure = tree.flatten(stop_gradient(x0))
+    for path, leaf in zip(structure.paths(), start):
+        transform.check_input(leaf, f"{label}: x0{tree.keystr(path)}")
+    count = len(start)
+    leaves, form = tree.flatten(args)
+    numbers = [k for k, leaf in enumerate(leaves) if transform.is_number(leaf)]
+
+    def arguments(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tree.unflatten(form, replaced(leaves, numbers, values))
+
+    def residual(x: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        return tree.leaves(f(tree.unflatten(structure, x), *arguments(values)))
+
+    def impl(*operands: Any) -> tuple[Any, ...]:
+        first, values = list(operands[:count]), operands[count:]
+        x = tree.unflatten(structure, first)
+        likes = [Like(t) for t in first]
+        out = f(x, *arguments(values))
+        for i, r in enumerate(leaves_like(label, out, "the result of f", structure, likes, "x0")):
+            if type(r) is Tracer:
+                raise UnsupportedError(
+                    f"{label}: f takes a traced value from its surroundings ({r.owner.label}), in "
+                    f"which x could not be differentiated. Pass it as an argument after x0."
+                )
+            if type(first[i]) in WEAK:  # which takes its dtype from what it meets
+                first[i] = Like(r).dtype.type(first[i])
+        x = find(tree.unflatten(structure, first), *arguments(values))
+        return settled(label, x, structure, first, "x0")
+
+    def forward(*operands: Any) -> tuple[Any, Any]:
+        x = primitive(*operands)
+        return x, (x, operands[count:])
+
+    def pull(g: Any, kept: Any) -> list[Any]:
+        x, values = kept
+        moving, at = varying(values)
+        _, pullback = vjp(lambda x, moving: residual(x, at(moving)), list(x), moving)
+        u = solved(label, lambda u: pullback(u)[0], list(g), solve_densely)
+        _, found = pullback([-t for t in u])
+        return [None] * count + replaced([None] * len(values), floats(values), found)
+
+    def push(operands: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        x, values = primitive(*operands), operands[count:]
+        moving, at = varying(values)
+        along = [tangents[count + i] for i in floats(values)]
+        change = jvp(lambda moving: residual(x, at(moving)), (moving,), (along,))[1]
+        jacobian = linearize(lambda x: residual(x, values), list(x))[1]
+
+        def matvec(v: list[Any]) -> list[Any]:
+            return _cast(jacobian(v), x)
+
+        return x, tuple(solved(label, matvec, _cast([-t for t in change], x), solve_densely))
+
+    solve_densely = functools.partial(dense_solve, label, "the Jacobian of f at x")
+    primitive = Joint(name, impl, forward, pull, push)
+    return tree.unflatten(structure, primitive(*start, *[leaves[k] for k in numbers]))
+
+
+def _newton(g: Callable[[Any], Any], x0: Any) -> Any:
+    """A root of ``g`` by Newton's method, with the whole Jacobian."""
+    x, unravel = tree.ravel(x0)
+    tol = np.finfo(x.dtype).eps ** 0.75
+    why = f"after {_NEWTON_STEPS} steps"
+    for k in range(_NEWTON_STEPS):
+        value, jacobian = linearize(lambda x: tree.ravel(g(unravel(x)))[0], x)
+        try:
+            step = np.linalg.solve(matrix_of(jacobian, x), value)
+        except np.linalg.LinAlgError:
+            why = f"since the Jacobian is singular after {k} steps"
+            break
+        x = x - step.astype(x.dtype)
+        if np.max(np.abs(step), initial=0.0) <= tol * np.max(np.abs(x), initial=1.0):
+            return unravel(x)
+    raise RuntimeError(
+        f"implicit_root of {name_of(g)}: Newton's method has not found x, {_described(x0)}, {why}: "
+        f"the norm of f(x) is {np.linalg.norm(value):.3g}. Start nearer to the root, or give a "
+        f"solve of your own."
+    )
+
+
+def _cast(leaves: Sequence[Any], likes: Sequence[Any]) -> list[Any]:
+    """The leaves in the dtypes of ``likes``."""
+    return [t if t.dtype == x.dtype else t.astype(x.dtype) for t, x in zip(leaves, likes)]
+
+
+def _described(x: Any) -> str:
+    """The shape of ``x``, or the shapes of its leaves."""
+    shapes = [f"{tree.keystr(path)} {np.shape(t)}".strip() for path, t in tree.leaves_with_path(x)]
+    return f"of shape {', '.join(shapes)}"
