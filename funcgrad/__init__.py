@@ -20,6 +20,7 @@ from .forward import jvp, linearize
 from .graph import make_graph
 from .implicit import fixed_point, implicit_root
 from .jacobian import hessian, jacfwd, jacobian, jacrev
+from .ode import odeint
 from .products import elementwise_grad, ggnvp, hvp, vhp
 from .reverse import grad, stop_gradient, value_and_grad, vjp
 from .systems import linear_solve
@@ -58,6 +59,7 @@ __all__ = [
     "make_graph",
     "nn",
     "numerical_grad",
+    "odeint",
     "optim",
     "random",
     "scan",
