@@ -28,8 +28,8 @@ BatchRule = Callable[[Primitive, int, Sequence[Any], Sequence[bool], dict[str, A
 
 def lead(x: Any, ndim: int) -> Any:
     """A stack of examples whose examples get axes in front until they have ``ndim``."""
-    missing = ndim + 1 - np.ndim(x)
-    return np.reshape(x, (x.shape[0], *[1] * missing, *x.shape[1:])) if missing > 0 else x
+    size, *shape = x.shape
+    return np.reshape(x, (size, *[1] * (ndim - len(shape)), *shape)) if len(shape) < ndim else x
 
 
 def spread(x: Any, size: int) -> Any:
@@ -39,15 +39,20 @@ def spread(x: Any, size: int) -> Any:
 
 def align(operands: Sequence[Any], mine: Sequence[bool]) -> list[Any]:
     """The operands, broadcasting against one another as their examples do."""
-    ndim = max(np.ndim(x) - own for x, own in zip(operands, mine))
-    return [lead(x, ndim) if own else x for x, own in zip(operands, mine)]
+    ranks = [getattr(x, "ndim", 0) - own for x, own in zip(operands, mine)]
+    ndim = max(ranks)
+    return [
+        lead(x, ndim) if own and rank < ndim else x for x, own, rank in zip(operands, mine, ranks)
+    ]
 
 
 def aligned(
     primitive: Primitive, size: int, operands: Sequence[Any], mine: Sequence[bool], keywords: Any
 ) -> Any:
     """Batch an operation on each element, whose operands broadcast."""
-    return primitive.apply(*align(operands, mine), **keywords)
+    if len(operands) > 1:
+        operands = align(operands, mine)
+    return primitive.apply(*operands, **keywords)
 
 
 def front(

@@ -111,8 +111,8 @@ def vmap(
             result = run(trace, f, entering_args, entering_kwargs)
             outs, form = tree.flatten(result)
             ends = list(_axes(out_axes, result, "out_axes", "the result", label))
-            for path, out, end in zip(form.paths(), outs, ends):
-                _check_result(trace, out, end, f"{label}: the result{tree.keystr(path)}")
+            for i, (out, end) in enumerate(zip(outs, ends)):
+                _check_result(trace, out, end, form, i, label)
             return [o if e is None else trace.stack(o) for o, e in zip(outs, ends)], ends, form
 
         whole = max(size, 1)
@@ -121,7 +121,8 @@ def vmap(
         parts = [chunk(start, min(start + step, size)) for start in starts]
         _, ends, form = parts[0]
         columns = zip(*(outs for outs, _, _ in parts))
-        return tree.unflatten(form, [_placed(c, end) for c, end in zip(columns, ends)])
+        taken: set[int] = set()
+        return tree.unflatten(form, [_placed(c, end, taken) for c, end in zip(columns, ends)])
 
     return mapped
 
@@ -171,7 +172,7 @@ def _axes(spec: Any, node: Any, what: str, called: str, label: str) -> Iterator[
     """The axis that the pytree of axes ``spec``, or the upper part of one, has for each leaf."""
     if spec is None or (isinstance(spec, int | np.integer) and type(spec) is not bool):
         axis = None if spec is None else operator.index(spec)
-        yield from [axis] * len(tree.leaves(node))
+        yield from [axis] * (len(tree.leaves(node)) if KINDS[type(node)] else 1)
         return
     kind, given = KINDS[type(node)], KINDS[type(spec)]
     alike = type(spec) is type(node) or {type(spec), type(node)} == {list, tuple}
@@ -189,9 +190,14 @@ def _axes(spec: Any, node: Any, what: str, called: str, label: str) -> Iterator[
     )
 
 
-def _check_result(trace: Batch, out: Any, end: int | None, called: str) -> None:
-    """Raise unless a result can have its batch axis at ``end``."""
+def _check_result(
+    trace: Batch, out: Any, end: int | None, form: tree.Structure, i: int, label: str
+) -> None:
+    """Raise unless result ``i`` can have its batch axis at ``end``."""
     varies = type(out) is Tracer and out.owner is trace
+    if varies and end == 0:
+        return
+    called = f"{label}: the result{tree.keystr(form.paths()[i])}"
     if end is None:
         if varies:
             raise ValueError(
@@ -210,15 +216,19 @@ def _check_result(trace: Batch, out: Any, end: int | None, called: str) -> None:
         )
 
 
-def _placed(pieces: tuple[Any, ...], axis: int | None) -> Any:
-    """The stacks of all chunks as one result of the caller's own, the batch axis where it goes."""
+def _placed(pieces: tuple[Any, ...], axis: int | None, taken: set[int]) -> Any:
+    """The stacks of all chunks as one result of the caller's own, the batch axis where it goes.
+
+    An array that an operation made is the caller's as it is, once; a view may be of anything.
+    """
     if axis is None:
         same = pieces[0]
         return same.copy() if type(same) is np.ndarray else same
     whole = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
-    if axis:
-        whole = np.moveaxis(whole, 0, axis)
-    return whole if type(whole) is Tracer else np.array(whole)
+    if type(whole) is np.ndarray and (whole.base is not None or id(whole) in taken):
+        whole = whole.copy()
+    taken.add(id(whole))
+    return np.moveaxis(whole, 0, axis) if axis else whole
 
 
 def _in_front(x: Any, axis: int | None, i: int, names: _Names, label: str) -> Any:
