@@ -199,6 +199,31 @@ def test_a_branch_not_chosen_leaves_no_trace():
         close(vmap(derivative)(xs), np.array([float(derivative(float(x))) for x in xs]))
 
 
+def test_changes_in_place_stay_inside():
+    def add(c, x):
+        c["n"] += x
+        x *= 0.0
+        return c, c["n"]
+
+    start, xs = {"n": np.zeros(2)}, np.ones((3, 2))
+    last, sums = scan(add, start, xs)
+    assert sums.tolist() == [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]
+    assert last["n"].tolist() == [3.0, 3.0]
+    assert start["n"].tolist() == [0.0, 0.0]
+    assert xs.min() == 1.0
+
+    def down(c):
+        c["n"] += 1.0
+        c["left"] = c["left"] - 1
+        return c
+
+    def count(left):
+        return while_loop(lambda c: c["left"] > 0, down, {"left": left, **start})["n"]
+
+    assert vmap(count)(np.array([0, 2])).tolist() == [[0.0, 0.0], [2.0, 2.0]]
+    assert start["n"].tolist() == [0.0, 0.0]
+
+
 # dtypes.
 
 
