@@ -9,7 +9,8 @@ import numpy as np
 
 from . import tree
 from .core import Trace, Tracer
-from .transform import Argnums, check_input, resolve_argnums, run
+from .pull import Like
+from .transform import Argnums, check_input, described, resolve_argnums, run
 
 
 class Arguments:
@@ -33,7 +34,23 @@ class Arguments:
         )
         for i, leaf in enumerate(self.leaves):
             if type(leaf) is not np.ndarray or leaf.dtype.kind != "f":
-                check_input(leaf, _Name(self, i), allow_int)
+                check_input(leaf, _Name(self, i), allow_int, allow_complex=True)
+
+    def check_holomorphic(self, holomorphic: bool) -> None:
+        """Raise unless all leaves are complex, or without ``holomorphic`` all are real."""
+        for i, leaf in enumerate(self.leaves):
+            if (Like(leaf).dtype.kind == "c") != holomorphic:
+                takes = "complex" if holomorphic else "real"
+                instead = (
+                    "Write x.astype(complex), or leave holomorphic=True away."
+                    if holomorphic
+                    else "Pass holomorphic=True where the function is holomorphic; otherwise take "
+                    "the real and the imaginary part as two arguments, or funcgrad.jvp."
+                )
+                raise TypeError(
+                    f"{_Name(self, i)} has {described(leaf)}, and with holomorphic={holomorphic} "
+                    f"the arguments must be {takes}. {instead}"
+                )
 
     def filled(self, inputs: Sequence[Any]) -> list[Any]:
         """All arguments, with ``inputs`` in place of the differentiated leaves."""

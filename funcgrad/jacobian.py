@@ -29,13 +29,15 @@ def jacfwd(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of ``f``, by forward mode: one push for each element of
     the arguments, in the memory of a few calls of ``f``.
 
     The pushes run together, or with ``chunk_size`` no more than so many at once, each time calling
     ``f``. The leaves have the dtype of the result. With ``has_aux``, ``f`` returns
-    ``(result, aux)`` and the Jacobian function ``(jacobian, aux)``.
+    ``(result, aux)`` and the Jacobian function ``(jacobian, aux)``. With ``holomorphic``, arguments
+    and results are complex; without it the arguments are real.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -45,7 +47,7 @@ def jacfwd(
 
     @named("jacfwd", f)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        return _by_columns("jacfwd", f, args, kwargs, argnums, has_aux, chunk_size)
+        return _by_columns("jacfwd", f, args, kwargs, argnums, has_aux, chunk_size, holomorphic)
 
     _check_chunk_size(chunk_size, jacobian.__name__)
     return jacobian
@@ -56,13 +58,15 @@ def jacrev(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of ``f``, by reverse mode: one pull for each element of
     the result, all along one tape.
 
     The pulls run together, or with ``chunk_size`` no more than so many at once. The leaves have the
     dtype of the argument. With ``has_aux``, ``f`` returns ``(result, aux)`` and the Jacobian
-    function ``(jacobian, aux)``.
+    function ``(jacobian, aux)``. With ``holomorphic``, arguments and results are complex; without
+    it the results are real.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.jacrev(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -72,7 +76,7 @@ def jacrev(
 
     @named("jacrev", f)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        rows = _Rows("jacrev", f, args, kwargs, argnums, has_aux)
+        rows = _Rows("jacrev", f, args, kwargs, argnums, has_aux, holomorphic)
         return rows.jacobian(chunk_size)
 
     _check_chunk_size(chunk_size, jacobian.__name__)
@@ -84,11 +88,13 @@ def jacobian(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of ``f``, by the mode that takes fewer steps.
 
     That is ``jacrev`` where the result has no more elements than the arguments, else ``jacfwd``.
     The sizes are known when ``f`` has run, so that for ``jacfwd`` it runs once more.
+    With ``holomorphic``, arguments and results are complex; without it both are real.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.jacobian(lambda x: x * np.ones(3))(2.0)
@@ -97,10 +103,11 @@ def jacobian(
 
     @named("jacobian", f)
     def cheaper(*args: Any, **kwargs: Any) -> Any:
-        rows = _Rows("jacobian", f, args, kwargs, argnums, has_aux)
+        rows = _Rows("jacobian", f, args, kwargs, argnums, has_aux, holomorphic)
+        rows.run.arguments.check_holomorphic(holomorphic)
         if rows.count <= sum(Like(x).size for x in rows.run.arguments.leaves):
             return rows.jacobian(chunk_size)
-        return _by_columns("jacobian", f, args, kwargs, argnums, has_aux, chunk_size)
+        return _by_columns("jacobian", f, args, kwargs, argnums, has_aux, chunk_size, holomorphic)
 
     _check_chunk_size(chunk_size, cheaper.__name__)
     return cheaper
@@ -111,20 +118,21 @@ def hessian(
     argnums: Argnums = 0,
     has_aux: bool = False,
     chunk_size: int | None = None,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns the second derivatives of ``f``, by forward over reverse mode.
 
     Each leaf of the Jacobian has in its place a pytree like the differentiated argument again; for
     a scalar function of one array that is one symmetric array of shape ``x.shape + x.shape``.
-    ``chunk_size`` and ``has_aux`` are those of ``jacfwd``.
+    ``chunk_size``, ``has_aux`` and ``holomorphic`` are those of ``jacfwd``.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
            [2., 0.]])
     """
-    gradient = jacrev(f, argnums, has_aux)
-    return named("hessian", f)(jacfwd(gradient, argnums, has_aux, chunk_size))
+    gradient = jacrev(f, argnums, has_aux, holomorphic=holomorphic)
+    return named("hessian", f)(jacfwd(gradient, argnums, has_aux, chunk_size, holomorphic))
 
 
 def _by_columns(
@@ -135,14 +143,16 @@ def _by_columns(
     argnums: Argnums,
     has_aux: bool,
     chunk_size: int | None,
+    holomorphic: bool,
 ) -> Any:
     arguments = Arguments(Dual(f, transform), args, kwargs, argnums)
+    arguments.check_holomorphic(holomorphic)
     likes = [Like(x) for x in arguments.leaves]
 
     def push(*seeds: Any) -> Any:
         trace = Dual(f, transform)
         out, _, tangents, aux = push_forward(trace, f, arguments, list(seeds), has_aux)
-        _check_dtypes(out, "fc", trace.label)
+        _check_dtypes(out, "c" if holomorphic else "fc", trace.label)
         return tangents, (out, aux)
 
     pieces = []
@@ -171,12 +181,15 @@ class _Rows:
         kwargs: dict[str, Any],
         argnums: Argnums,
         has_aux: bool,
+        holomorphic: bool,
     ) -> None:
-        self.run = Recording(transform, f, args, kwargs, argnums, has_aux=has_aux)
+        self.run = Recording(
+            transform, f, args, kwargs, argnums, has_aux=has_aux, holomorphic=holomorphic
+        )
         self.has_aux = has_aux
         self.outs, self.structure = tree.flatten(self.run.out)
         check_outputs(self.outs, self.structure.paths(), self.run.tape.label)
-        _check_dtypes(self.run.out, "f", self.run.tape.label)
+        _check_dtypes(self.run.out, "c" if holomorphic else "f", self.run.tape.label)
         self.likes = [Like(t.value if self.run.owns(t) else t) for t in self.outs]
         self.count = sum(like.size for like in self.likes)
 
@@ -214,9 +227,13 @@ def _basis(likes: list[Like], chunk_size: int | None) -> Iterator[list[np.ndarra
 
 
 def _joined(pieces: list[list[Any]]) -> Iterator[Any]:
-    """The stack of each leaf, from those of the chunks."""
-    for stacks in zip(*pieces):
-        yield np.concatenate(stacks) if len(stacks) > 1 else stacks[0]
+    """The stack of each leaf, from those of the chunks, which are let go on the way."""
+    columns = [list(stacks) for stacks in zip(*pieces)]
+    pieces.clear()
+    for stacks in columns:
+        whole = np.concatenate(stacks) if len(stacks) > 1 else stacks[0]
+        stacks.clear()
+        yield whole
 
 
 def _cut(stack: Any, likes: list[Like]) -> list[Any]:
@@ -240,9 +257,13 @@ def _check_dtypes(out: Any, kinds: str, label: str) -> None:
     for path, leaf in tree.leaves_with_path(out):
         dtype = Like(leaf).dtype
         if dtype.kind not in kinds:
+            wanted = {
+                "f": "only real floats have a Jacobian, but for holomorphic=True",
+                "fc": "only floats have a Jacobian",
+                "c": "with holomorphic=True the results must be complex",
+            }
             raise TypeError(
-                f"{label}: the result{tree.keystr(path)} has dtype {dtype}, and only real floats "
-                f"have a Jacobian."
+                f"{label}: the result{tree.keystr(path)} has dtype {dtype}, and {wanted[kinds]}."
             )
 
 

@@ -18,6 +18,7 @@ from .transform import (
     check_function,
     check_outputs,
     described,
+    is_inexact,
     is_number,
     is_real,
     named,
@@ -30,6 +31,7 @@ def grad(
     argnums: Argnums = 0,
     has_aux: bool = False,
     allow_int: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns the gradient of the scalar function ``f``.
 
@@ -38,6 +40,10 @@ def grad(
     Python float or NumPy scalar. Nothing in it shares memory with anything else. With ``has_aux``,
     ``f`` returns ``(result, aux)`` and the gradient function ``(gradient, aux)``. Integer leaves
     are an error, or with ``allow_int`` get float64 zeros.
+
+    ``f`` returns a real number; its gradient by a complex z = x + iy is ∂f/∂x − i·∂f/∂y. With
+    ``holomorphic`` it is a holomorphic function of complex arguments and returns a complex number,
+    and the gradient is its complex derivative.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
@@ -48,7 +54,9 @@ def grad(
 
     @named("grad", f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, grads = _value_and_gradient(f, args, kwargs, argnums, has_aux, allow_int)
+        value, grads = _value_and_gradient(
+            f, args, kwargs, argnums, has_aux, allow_int, holomorphic
+        )
         return (grads, value[1]) if has_aux else grads
 
     return gradient
@@ -59,6 +67,7 @@ def value_and_grad(
     argnums: Argnums = 0,
     has_aux: bool = False,
     allow_int: bool = False,
+    holomorphic: bool = False,
 ) -> Callable[..., Any]:
     """A function that returns ``(f's value, its gradient)``; see ``grad``.
 
@@ -72,7 +81,7 @@ def value_and_grad(
 
     @named("value_and_grad", f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        return _value_and_gradient(f, args, kwargs, argnums, has_aux, allow_int)
+        return _value_and_gradient(f, args, kwargs, argnums, has_aux, allow_int, holomorphic)
 
     return value_and_gradient
 
@@ -84,10 +93,11 @@ def _value_and_gradient(
     argnums: Argnums,
     has_aux: bool,
     allow_int: bool,
+    holomorphic: bool,
 ) -> Any:
-    run = Recording("grad", f, args, kwargs, argnums, allow_int, has_aux)
+    run = Recording("grad", f, args, kwargs, argnums, allow_int, has_aux, holomorphic)
     value = plain(run.tape, run.out)
-    _check_scalar(value, run.tape)
+    _check_scalar(value, run.tape, holomorphic)
     grads = run.arguments.like(run.pull([run.out], [Like(value).dtype.type(1)]))
     return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
 
@@ -139,11 +149,14 @@ class Recording:
         argnums: Argnums,
         allow_int: bool | None = None,
         has_aux: bool = False,
+        holomorphic: bool = False,
     ) -> None:
         self.tape = Tape(f, transform)
         self.arguments = Arguments(self.tape, args, kwargs, argnums, allow_int)
+        if holomorphic:
+            self.arguments.check_holomorphic(True)
         self.inputs = [
-            self.tape.born(x) if allow_int is None or is_real(x) else x
+            self.tape.born(x) if allow_int is None or is_inexact(x) else x
             for x in self.arguments.leaves
         ]
         out = self.arguments.run(self.tape, f, self.inputs)
@@ -165,14 +178,26 @@ class Recording:
         ]
 
 
-def _check_scalar(value: Any, tape: Tape) -> None:
-    if is_real(value) and np.shape(value) == ():
+def _check_scalar(value: Any, tape: Tape, holomorphic: bool) -> None:
+    is_complex = is_inexact(value) and not is_real(value)
+    if (is_complex if holomorphic else is_real(value)) and np.shape(value) == ():
         return
+    kind = "complex number, being holomorphic," if holomorphic else "real float,"
+    if holomorphic and is_real(value):
+        instead = "Leave holomorphic=True away."
+    elif is_complex and not holomorphic:
+        instead = (
+            "Pass holomorphic=True where it is a holomorphic function of complex arguments, return "
+            "np.real, np.imag or np.abs of it, or take funcgrad.vjp."
+        )
+    else:
+        instead = (
+            "Sum it (np.sum) for a gradient, take funcgrad.jacrev for the Jacobian, or "
+            "has_aux=True where it returns (result, aux)."
+        )
     raise TypeError(
-        f"{tape.label}: the function must return one real float, and returned "
-        f"{described(value)}. "
-        f"Sum it (np.sum) for a gradient, take funcgrad.jacrev for the Jacobian, or "
-        f"has_aux=True where it returns (result, aux)."
+        f"{tape.label}: the function must return one {kind} and returned {described(value)}. "
+        f"{instead}"
     )
 
 
@@ -199,7 +224,7 @@ def _like(g: Any, primal: Any) -> Any:
     is_array = isinstance(raw(primal), np.ndarray)
     if g is None:
         like = Like(primal)
-        g = np.zeros(like.shape, like.dtype if like.dtype.kind == "f" else float)
+        g = np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else float)
     if type(g) is Tracer or is_array == (type(g) is np.ndarray):
         return g
     return np.array(g) if is_array else g[()]

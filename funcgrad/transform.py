@@ -81,8 +81,13 @@ def resolve_argnums(argnums: Argnums, count: int, trace: Trace) -> tuple[list[in
 
 
 def is_real(leaf: Any) -> bool:
-    """Whether ``leaf`` is of a kind that has a gradient: a float or an array of floats."""
+    """Whether ``leaf`` is a float or an array of floats."""
     return type(leaf) is float or (isinstance(leaf, _TYPED) and leaf.dtype.kind == "f")
+
+
+def is_inexact(leaf: Any) -> bool:
+    """Whether ``leaf`` is of a kind that has a gradient: floats, real or complex."""
+    return type(leaf) in (float, complex) or (isinstance(leaf, _TYPED) and leaf.dtype.kind in "fc")
 
 
 def is_number(leaf: Any) -> bool:
@@ -102,9 +107,12 @@ def described(x: Any) -> str:
     return f"{x!r:.60} of type {type(x).__name__}"
 
 
-def check_input(leaf: Any, where: Any, allow_int: bool | None = None) -> None:
+def check_input(
+    leaf: Any, where: Any, allow_int: bool | None = None, allow_complex: bool = False
+) -> None:
     """Raise unless ``leaf``, which the error calls ``where``, can be differentiated."""
-    if is_real(leaf) and (not isinstance(leaf, np.ndarray) or type(leaf) in _ARRAYS):
+    has_gradient = is_inexact(leaf) if allow_complex else is_real(leaf)
+    if has_gradient and (not isinstance(leaf, np.ndarray) or type(leaf) in _ARRAYS):
         return
     if isinstance(leaf, np.ndarray) and type(leaf) not in _ARRAYS:
         raise TypeError(

@@ -36,8 +36,6 @@ ARGUMENTS = {
     "object array": (np.array([None]), r"argument 0 .*object.*no gradient"),
     "dates": (np.array(["2020"], "M8[Y]"), r"datetime64"),
     "records": (np.zeros(2, [("a", float)]), r"argument 0 .*no gradient"),
-    "complex": (1j, r"argument 0 is .*complex|argument 0 is 1j"),
-    "complex array": (np.array([1j]), r"complex.*real and the imaginary part"),
     "matrix": (np.ones((2, 2)).view(np.matrix), r"is a matrix.*np\.asarray"),
     "masked array": (np.ma.array([1.0]), r"is a MaskedArray.*np\.asarray"),
 }
@@ -183,7 +181,7 @@ def test_tangent():
         jvp(lambda p: p["a"], ({"a": 1.0},), ({"b": 1.0},))
 
 
-@pytest.mark.parametrize("x, v", [(3, 1), (np.arange(3), np.ones(3)), ("a", "a"), (1j, 1.0)])
+@pytest.mark.parametrize("x, v", [(3, 1), (np.arange(3), np.ones(3)), ("a", "a")])
 def test_jvp_takes_floats(x, v):
     with pytest.raises(TypeError, match="jvp of"):
         jvp(lambda x: x, (x,), (v,))
