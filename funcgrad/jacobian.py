@@ -131,8 +131,16 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    gradient = jacrev(f, argnums, has_aux, holomorphic=holomorphic)
-    return named("hessian", f)(jacfwd(gradient, argnums, has_aux, chunk_size, holomorphic))
+
+    @named("hessian", f)
+    def second(*args: Any, **kwargs: Any) -> Any:
+        first = jacrev(f, argnums, has_aux, holomorphic=holomorphic)
+        return _by_columns(
+            "hessian", first, args, kwargs, argnums, has_aux, chunk_size, holomorphic
+        )
+
+    _check_chunk_size(chunk_size, second.__name__)
+    return second
 
 
 def _by_columns(
