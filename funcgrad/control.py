@@ -47,7 +47,8 @@ def scan(
     label = _label("scan", f)
     rows, structure = tree.flatten(xs)
     count = _length(rows, structure, length, label)
-    carry, ys = Form(init, label, "the carry", "at the start", "after a step"), None
+    carry = Form(init, label, "the carry", "at the start", "after a step")
+    ys: Any = None
     stacks: list[list[Any]] = []
     state = tree.map(_own, init)
     for i in reversed(range(count)) if reverse else range(count):
@@ -61,7 +62,6 @@ def scan(
         if ys is None:
             ys = Form(pair[1], label, "y", "after the first step", "after a later one")
         stacks.append([_own(y) for y in tree.leaves(ys.checked(pair[1]))])
-    assert ys is not None
     if reverse:
         stacks.reverse()
     return state, tree.unflatten(ys.structure, [np.stack(column) for column in zip(*stacks)])

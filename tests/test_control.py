@@ -129,6 +129,7 @@ def test_derivatives(f, plain):
         close(grad(f)(c), grad(plain)(c))
         close(jvp(f, (c,), (XS[0],)), jvp(plain, (c,), (XS[0],)))
         close(jacrev(grad(f))(c), jacrev(grad(plain))(c))
+        close(fg.linearize(f, c)[1](XS[0]), jvp(plain, (c,), (XS[0],))[1])
         tangent = jvp(grad(f), (c,), (XS[0],))[1]
         close(tangent, jacrev(grad(plain))(c) @ XS[0])
 
@@ -155,6 +156,11 @@ def test_a_program_that_looked_does_not(f):
     graph = fg.make_graph(f)(EXAMPLES[0])
     with pytest.raises(TypeError, match="looked at a value"):
         graph(EXAMPLES[1])
+
+
+def test_a_selection_is_no_look():
+    graph = fg.make_graph(vmap(with_switch))(EXAMPLES)
+    close(graph(EXAMPLES[::-1]), vmap(with_switch)(EXAMPLES[::-1]))
 
 
 def test_the_steps_of_a_stack_are_looked_at_too():
