@@ -50,9 +50,9 @@ def implicit_root(
     x has the structure, shapes and dtypes of the pytree ``x0``, and what f returns has the former
     two. ``solve(g, x0)`` finds x for ``g(x) = f(x, *args)``, by NumPy, SciPy or any other code: it
     sees plain arrays, and must raise where it finds none. Without it, Newton's method writes out
-    the Jacobian and raises a RuntimeError where it does not converge. Whatever is differentiated
-    has to be in ``args``, not in what f takes from its surroundings. Under vmap each example is
-    solved for on its own.
+    the Jacobian ∂f/∂x and raises a RuntimeError where it does not converge. The derivatives write
+    it out too, once each. Whatever is differentiated has to be in ``args``, not in what f takes
+    from its surroundings. Under vmap each example is solved for on its own.
 
     >>> import numpy as np, funcgrad as fg
     >>> cube_root = fg.implicit_root(lambda x, a: x**3 - a)
@@ -63,6 +63,9 @@ def implicit_root(
     """
     transform.check_function("implicit_root", f)
     find = solve or _newton
+    by_matrix = functools.partial(
+        dense_solve, f"implicit_root of {name_of(f)}", "the Jacobian of f at x"
+    )
 
     @transform.named("implicit_root", f)
     def root(x0: Any, *args: Any) -> Any:
@@ -73,7 +76,7 @@ def implicit_root(
             g.__name__ = name_of(f)
             return find(g, start)
 
-        return _root("implicit_root", f, found, x0, args)
+        return _root("implicit_root", f, found, by_matrix, x0, args)
 
     return root
 
@@ -90,9 +93,10 @@ def fixed_point(
 
     x has the structure, shapes and dtypes of the pytree ``x0``. A step that changes no element by
     more than ``tol`` times the largest of them, or times 1, is the last; ``tol`` is eps**0.75 of
-    the dtype (2e-12 for float64, 6e-6 for float32) unless given. A RuntimeError says that
-    ``max_iter`` steps did not suffice. As for ``implicit_root``, whatever is differentiated has to
-    be in ``args``, and under vmap each example is iterated on its own.
+    the dtype (2e-12 for float64, 6e-6 for float32) unless given. The systems of the derivatives are
+    solved by the same iteration, which settles where that of f does (Christianson 1994). A
+    RuntimeError says that ``max_iter`` steps did not suffice. As for ``implicit_root``, whatever is
+    differentiated has to be in ``args``, and under vmap each example is iterated on its own.
 
     >>> import numpy as np, funcgrad as fg
     >>> def golden(a):
@@ -112,31 +116,55 @@ def fixed_point(
         after = leaves_like(label, f(x, *args), "the result of f", structure, likes, "x0")
         return tree.unflatten(structure, [t - new for t, new in zip(leaves, after)])
 
-    def iterate(x: Any, *args: Any) -> Any:
-        vector, unravel = tree.ravel(x)
-        bound = np.finfo(vector.dtype).eps ** 0.75 if tol is None else tol
-        for _ in range(max_iter):
-            before = vector
-            vector = tree.ravel(f(unravel(vector), *args))[0].astype(vector.dtype)
-            change = np.max(np.abs(vector - before), initial=0.0)
-            if change <= bound * np.max(np.abs(vector), initial=1.0):
-                return unravel(vector)
-            if not np.isfinite(change):
-                break
-        raise RuntimeError(
-            f"{label}: {max_iter} iterations at most, and x, {_described(x)}, has not settled: the "
-            f"last step changed it by {change:.3g}, and tol is {bound:.3g}. Start nearer to the "
-            f"solution, give a larger max_iter, or, where f is not a contraction, find the root of "
-            f"x - f(x) by funcgrad.implicit_root."
-        )
+    def find(x: Any, *args: Any) -> Any:
+        return _iterate(label, lambda x: f(x, *args), x, 1.0, tol, max_iter)
 
-    return _root("fixed_point", residual, iterate, x0, args)
+    def solve(matvec: Callable[[Any], Any], b: list[Any]) -> list[Any]:
+        def step(u: list[Any]) -> list[Any]:
+            return [x + (y - z) for x, y, z in zip(u, b, matvec(u))]
+
+        return _iterate(f"the derivative of {label}", step, b, 0.0, tol, max_iter)
+
+    return _root("fixed_point", residual, find, solve, x0, args)
+
+
+def _iterate(
+    label: str,
+    f: Callable[[Any], Any],
+    x: Any,
+    smallest: float,
+    tol: float | None,
+    max_iter: int,
+) -> Any:
+    """What repeating ``x = f(x)`` comes to, with ``tol`` relative to x, or to ``smallest``."""
+    vector, unravel = tree.ravel(x)
+    bound = np.finfo(vector.dtype).eps ** 0.75 if tol is None else tol
+    steps = 0
+    while True:
+        before, steps = vector, steps + 1
+        vector = tree.ravel(f(unravel(vector)))[0].astype(vector.dtype)
+        change = np.max(np.abs(vector - before), initial=0.0)
+        if change <= bound * np.max(np.abs(vector), initial=smallest) < np.inf:
+            return unravel(vector)
+        if steps == max_iter or not np.isfinite(change):
+            raise RuntimeError(
+                f"{label}: after {steps} of {max_iter} steps x, {_described(x)}, has not settled: "
+                f"the last one changed it by {change:.3g}, and tol is {bound:.3g}. Start nearer to "
+                f"the solution, give a larger max_iter, or, where f is not a contraction, find the "
+                f"root of x - f(x) by funcgrad.implicit_root."
+            )
 
 
 def _root(
-    name: str, f: Callable[..., Any], find: Callable[..., Any], x0: Any, args: tuple[Any, ...]
+    name: str,
+    f: Callable[..., Any],
+    find: Callable[..., Any],
+    solve: Callable[[Callable[[Any], Any], Any], Any],
+    x0: Any,
+    args: tuple[Any, ...],
 ) -> Any:
-    """``find(x0, *args)`` on plain values, differentiated as the x with ``f(x, *args) = 0``."""
+    """``find(x0, *args)`` on plain values, differentiated as the x with ``f(x, *args) = 0``;
+    ``solve`` is for the linear systems of the derivatives, as in ``linear_solve``."""
     label = f"{name} of {name_of(f)}"
     start, structure = tree.flatten(stop_gradient(x0))
     for path, leaf in zip(structure.paths(), start):
@@ -175,7 +203,7 @@ def _root(
         x, values = kept
         moving, at = varying(values)
         _, pullback = vjp(lambda x, moving: residual(x, at(moving)), list(x), moving)
-        u = solved(label, lambda u: pullback(u)[0], list(g), solve_densely)
+        u = solved(label, lambda u: pullback(u)[0], list(g), solve)
         _, found = pullback([-t for t in u])
         return [None] * count + replaced([None] * len(values), floats(values), found)
 
@@ -189,9 +217,8 @@ def _root(
         def matvec(v: list[Any]) -> list[Any]:
             return _cast(jacobian(v), x)
 
-        return x, tuple(solved(label, matvec, _cast([-t for t in change], x), solve_densely))
+        return x, tuple(solved(label, matvec, _cast([-t for t in change], x), solve))
 
-    solve_densely = functools.partial(dense_solve, label, "the Jacobian of f at x")
     primitive = Joint(name, impl, forward, pull, push)
     return tree.unflatten(structure, primitive(*start, *[leaves[k] for k in numbers]))
 
