@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Sequence
+from ctypes import ArgumentError
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,14 @@ import numpy as np
 from . import tree
 from .batching import BatchRule, each
 from .core import Trace, Tracer, youngest
+from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
 from .joint import Joint
 from .pull import Like
 from .reverse import vjp
 from .transform import check_function, check_outputs, described, is_number
 from .vmap import Batch, vmap
+
+_POSITIONAL = inspect.Signature([inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)])
 
 
 class _Custom:
@@ -35,23 +40,34 @@ class _Custom:
         vectorized: bool = False,
     ) -> None:
         check_function(type(self).__name__, f)
+        functools.update_wrapper(self, f)
         self.f = f
         self.vectorized = vectorized
-        self.nondiff_argnums = (
-            (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
-        )
-        functools.update_wrapper(self, f)
         self.name = getattr(f, "__name__", type(f).__name__)
         self.label = f"{type(self).__name__} {self.name}"
+        several = isinstance(nondiff_argnums, Sequence)
+        try:
+            numbers = nondiff_argnums if several else [nondiff_argnums]
+            self.nondiff_argnums = [operator.index(i) for i in numbers]  # type: ignore
+        except TypeError:
+            raise TypeError(
+                f"{self.label}: nondiff_argnums is an int or a tuple of ints, and got "
+                f"{nondiff_argnums!r}."
+            ) from None
+        try:
+            self.signature = _POSITIONAL if isinstance(f, np.ufunc) else inspect.signature(f)
+        except ValueError:  # as for many functions written in C
+            self.signature = _POSITIONAL
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if youngest(tree.leaves((args, kwargs))) is None:
+            return self.f(*args, **kwargs)
         call = _Call(self, args, kwargs)
-        if youngest(call.operands) is None:
-            return self.f(*call.args)
-        outs = self.primitive(call)(*call.operands)
+        operands, call.operands = call.operands, []
+        outs = self.primitive(call)(*operands)
         return tree.unflatten(call.form, outs)
 
     def primitive(self, call: _Call) -> Joint:
@@ -93,10 +109,11 @@ class custom_vjp(_Custom):
         residual_form: list[tree.Structure] = []
 
         def run_forward(*values: Any) -> tuple[Any, ...]:
-            out, residuals = call.pair(fwd(*call.arguments(values)), "(result, residuals)")
+            given = call.body("forward rule", fwd, *call.arguments(values))
+            out, residuals = call.pair(given, "(result, residuals)")
             leaves, form = tree.flatten(residuals)
             residual_form[:] = [form]
-            return (*call.results(out), *leaves)
+            return (*call.results(out, values), *[_kept(r, values) for r in leaves])
 
         def forward(*values: Any) -> tuple[Any, Any]:
             leaves = call.one_by_one(run_forward, values)
@@ -105,23 +122,27 @@ class custom_vjp(_Custom):
 
         def run_backward(*leaves: Any) -> tuple[Any, ...]:
             count = residual_form[0].num_leaves
-            residuals = tree.unflatten(residual_form[0], leaves[:count])
-            cotangent = tree.unflatten(call.form, leaves[count:])
-            return call.cotangents(bwd(*call.fixed, residuals, cotangent))
+            residuals = tree.unflatten(residual_form[0], map(_guarded, leaves[:count]))
+            cotangent = tree.unflatten(call.form, map(_guarded, leaves[count:]))
+            found = call.body("backward rule", bwd, *call.fixed, residuals, cotangent)
+            return call.cotangents(found)
 
         def pull(g: Any, residuals: Any) -> Sequence[Any]:
             return call.one_by_one(run_backward, (*residuals, *g))
 
         def push(values: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
             ans, residuals = forward(*values)
+            pushed = [_zeros(like) for like in call.outs]
+            floats = _floats(call.outs)
 
             def backward(*g: Any) -> list[Any]:
-                found = pull(g, residuals)
+                found = pull(_filled(pushed, floats, g), residuals)
                 return [found[k] for k in call.floats]
 
             backward.__name__ = f"the backward rule of {self.name}"
-            transposed = vjp(backward, *[_zeros(like) for like in call.outs])[1]
-            return ans, transposed([tangents[k] for k in call.floats])
+            transposed = vjp(backward, *[pushed[k] for k in floats])[1]
+            moved = transposed([tangents[k] for k in call.floats])
+            return ans, tuple(_filled(pushed, floats, moved))
 
         return Joint(self.name, call.impl, forward, pull, push, call.batch)
 
@@ -162,85 +183,96 @@ class custom_jvp(_Custom):
 
         def run_rule(*leaves: Any) -> tuple[Any, ...]:
             values, tangents = _halves(leaves)
-            pair = rule(*call.fixed, call.differentiated(values), call.differentiated(tangents))
-            out, tangent = call.pair(pair, "(result, tangent)")
-            outs = call.results(out)
-            return (*outs, *call.check(tangent, call.form, call.outs, "the tangent"))
+            primals, moves = call.differentiated(values), call.differentiated(tangents)
+            given = call.body("rule", rule, *call.fixed, primals, moves)
+            out, tangent = call.pair(given, "(result, tangent)")
+            outs = call.results(out, values)
+            return (*outs, *call.check(tangent, call.form, call.outs, "the tangent", "the result"))
 
         def push(values: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-            return _halves(call.one_by_one(run_rule, (*values, *tangents)))
+            outs, moved = _halves(call.one_by_one(run_rule, (*values, *tangents)))
+            # A loop over examples that differ in their tangents alone has one result.
+            same = not _batches(tangents) <= _batches(values)
+            return (self.primitive(call)(*values) if same else outs), moved
 
         def forward(*values: Any) -> tuple[Any, Any]:
-            return primitive(*values), values
+            return self.primitive(call)(*values), values
 
         def run_transposed(*leaves: Any) -> tuple[Any, ...]:
             g, values = leaves[: len(call.outs)], leaves[len(call.outs) :]
             zeros = [_zeros(like) for like in call.likes]
 
             def tangent(*moving: Any) -> tuple[Any, ...]:
-                tangents = list(zeros)
-                for k, t in zip(call.floats, moving):
-                    tangents[k] = t
+                tangents = _filled(zeros, call.floats, moving)
                 return _halves(run_rule(*values, *tangents))[1]
 
             tangent.__name__ = f"the rule of {self.name}"
             cotangents = vjp(tangent, *[zeros[k] for k in call.floats])[1](tuple(g))
-            for k, c in zip(call.floats, cotangents):
-                zeros[k] = c
-            return tuple(zeros)
+            return tuple(_filled(zeros, call.floats, cotangents))
 
         def pull(g: Any, values: Sequence[Any]) -> Sequence[Any]:
             return call.one_by_one(run_transposed, (*g, *values))
 
-        primitive = Joint(self.name, call.impl, forward, pull, push, call.batch)
-        return primitive
+        return Joint(self.name, call.impl, forward, pull, push, call.batch)
 
 
 class _Call:
-    """One call of a function with a rule: its arguments, and the trees around their leaves."""
+    """One call of a function with a rule: its operands, which are the numbers among the leaves of
+    its arguments, and the trees around them."""
 
     def __init__(self, function: _Custom, args: Any, kwargs: Any) -> None:
         self.function = function
         self.label = function.label
-        bound = inspect.signature(function.f).bind(*args, **kwargs)
-        bound.apply_defaults()
-        if bound.kwargs:
-            raise TypeError(
-                f"{self.label} has arguments that are passed by name only "
-                f"({', '.join(bound.kwargs)}), which its rule would not get. Write them as "
-                f"ordinary parameters."
-            )
-        self.args = bound.args
-        count = len(self.args)
+        args = self.by_position(args, kwargs)
+        count = len(args)
         for i in function.nondiff_argnums:
             if not -count <= i < count:
                 raise ValueError(
                     f"{self.label}: nondiff_argnums names argument {i}, and the call has {count} "
                     f"arguments."
                 )
-            if youngest(tree.leaves(self.args[i])) is not None:
+            if youngest(tree.leaves(args[i])) is not None:
                 raise TypeError(
                     f"{self.label}: argument {i} is traced, and nondiff_argnums says that it has "
                     f"no derivative. Pass value(x), or leave it out of nondiff_argnums."
                 )
         fixed = [i % count for i in function.nondiff_argnums]
-        self.fixed = [self.args[i] for i in fixed]
+        if len(set(fixed)) < len(fixed):
+            raise ValueError(f"{self.label}: nondiff_argnums names an argument twice.")
+        self.fixed = [args[i] for i in fixed]
         self.places = [i for i in range(count) if i not in fixed]
-        leaves, self.structure = tree.flatten(tuple(self.args[i] for i in self.places))
-        self.leaves = leaves
+        leaves, self.structure = tree.flatten(tuple(args[i] for i in self.places))
         self.numbers = [k for k, leaf in enumerate(leaves) if is_number(leaf)]
         self.operands = [leaves[k] for k in self.numbers]
         # Which shapes and dtypes come in and go out; the latter are known once the function ran.
         self.likes = [Like(x) for x in self.operands]
-        self.floats = [k for k, like in enumerate(self.likes) if like.dtype.kind in "fc"]
+        self.floats = _floats(self.likes)
         self.form = self.structure
         self.outs: list[Like] = []
+        # What the rules need is kept in their residuals, and not besides in here.
+        self.leaves = [None if is_number(leaf) else leaf for leaf in leaves]
+        self.args = [arg if i in fixed else None for i, arg in enumerate(args)]
+
+    def by_position(self, args: Any, kwargs: Any) -> tuple[Any, ...]:
+        """The arguments of a call as a rule gets them: by position, with defaults filled in."""
+        try:
+            bound = self.function.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.label}: {error}") from None
+        if bound.kwargs:
+            raise TypeError(
+                f"{self.label} got arguments that are passed by name only "
+                f"({', '.join(bound.kwargs)}), which its rule would not get. Write them as "
+                f"ordinary parameters."
+            )
+        bound.apply_defaults()
+        return bound.args
 
     def differentiated(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments that have a derivative, with ``values`` for their numeric leaves."""
         leaves = list(self.leaves)
         for k, x in zip(self.numbers, values):
-            leaves[k] = x
+            leaves[k] = _guarded(x)
         return tree.unflatten(self.structure, leaves)
 
     def arguments(self, values: Sequence[Any]) -> list[Any]:
@@ -252,14 +284,35 @@ class _Call:
 
     def impl(self, *values: Any) -> tuple[Any, ...]:
         """The function itself, from leaves to leaves."""
-        return self.results(self.function.f(*self.arguments(values)))
+        out = self.body("body", self.function.f, *self.arguments(values))
+        return self.results(out, values)
 
-    def results(self, out: Any) -> tuple[Any, ...]:
-        """The leaves of what the function returned."""
+    def body(self, what: str, f: Callable[..., Any], *args: Any) -> Any:
+        """What the user's function ``f`` gives, and its errors with a name."""
+        try:
+            return f(*args)
+        except LeakedTracerError as error:
+            raise LeakedTracerError(
+                f"{self.label}: its {what} used a traced value from its surroundings. Pass that "
+                f"value as an argument. ({error})"
+            ) from error
+        except (UnsupportedError, TypeError, AttributeError, ArgumentError) as error:
+            top = youngest(tree.leaves(args))
+            if top is None:
+                raise
+            kind = UnsupportedError if isinstance(error, UnsupportedError) else DerivativeLostError
+            raise kind(
+                f"{self.label}: its {what} got traced values ({top.label}) and failed. What is "
+                f"differentiated further must be NumPy code; what calls C can be a function with "
+                f"a rule of its own. ({error})"
+            ) from error
+
+    def results(self, out: Any, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The leaves of what the function returned on ``values``."""
         leaves, self.form = tree.flatten(out)
         check_outputs(leaves, self.form.paths(), self.label)
         self.outs = [Like(leaf) for leaf in leaves]
-        return tuple(leaves)
+        return tuple([_kept(leaf, values) for leaf in leaves])
 
     def pair(self, given: Any, names: str) -> Any:
         """What a rule returned, which must be the pair ``names``."""
@@ -275,22 +328,28 @@ class _Call:
             raise TypeError(
                 f"{self.label}: the backward rule must return a tuple of {len(self.places)} "
                 f"cotangents, one for each differentiated argument, and returned "
-                f"{described(found)}."
+                f"{described(found)}. Write return (g,) for one."
             )
         leaves: list[Any] = []
         for i, given, primal in zip(self.places, found, self.differentiated(self.likes)):
             likes, form = tree.flatten(primal)
             if given is None:
                 given = tree.unflatten(form, [_zeros(like) for like in likes])
-            checked = self.check(given, form, likes, f"the cotangent of argument {i}")
+            what, primal_name = f"the cotangent of argument {i}", f"argument {i}"
+            checked = self.check(given, form, likes, what, primal_name)
             leaves += [c for c, like in zip(checked, likes) if type(like) is Like]
         return tuple(leaves)
 
-    def check(self, given: Any, form: tree.Structure, likes: Sequence[Any], what: str) -> list[Any]:
-        """The leaves of ``given``, which must be like ``likes`` in structure, shape and dtype."""
-        tree.check_same(form, given, f"{self.label}: {what}", "what it is for")
+    def check(
+        self, given: Any, form: tree.Structure, likes: Sequence[Any], what: str, against: str
+    ) -> list[Any]:
+        """Copies of the leaves of ``given``, which must be like ``likes`` in structure, shape and
+        dtype; zero for what has no derivative."""
+        tree.check_same(form, given, f"{self.label}: {what}", against)
+        leaves = []
         for (path, x), like in zip(tree.leaves_with_path(given), likes):
             if type(like) is not Like or like.dtype.kind not in "fc":
+                leaves.append(_zeros(like))
                 continue
             fits = is_number(x) and np.can_cast(np.result_type(x), like.dtype, "same_kind")
             if not fits or np.shape(x) != like.shape:
@@ -298,7 +357,9 @@ class _Call:
                     f"{self.label}: {what}{tree.keystr(path)} is {described(x)}, and must be of "
                     f"shape {like.shape} and dtype {like.dtype}."
                 )
-        return tree.leaves(given)
+            own = x.astype(like.dtype) if hasattr(x, "astype") else like.dtype.type(x)
+            leaves.append(own)
+        return leaves
 
     # Under vmap.
 
@@ -313,7 +374,7 @@ class _Call:
             self.one_by_one(f, [t.value[b] if _belongs(t, top) else t for t in values])
             for b in range(top.size)
         ]
-        return tuple(Tracer(top, np.stack(column), None) for column in zip(*rows))
+        return tuple([Tracer(top, _stacked(column), None) for column in zip(*rows)])
 
     @property
     def batch(self) -> BatchRule:
@@ -344,6 +405,60 @@ def _halves(leaves: Sequence[Any]) -> tuple[Any, Any]:
     return leaves[: len(leaves) // 2], leaves[len(leaves) // 2 :]
 
 
+def _floats(likes: Sequence[Like]) -> list[int]:
+    """Which of several numbers have a derivative."""
+    return [k for k, like in enumerate(likes) if like.dtype.kind in "fc"]
+
+
+def _filled(xs: Sequence[Any], places: Sequence[int], given: Sequence[Any]) -> list[Any]:
+    """A copy of ``xs`` with what is given in ``places``."""
+    filled = list(xs)
+    for k, x in zip(places, given):
+        filled[k] = x
+    return filled
+
+
+def _batches(values: Sequence[Any]) -> set[Trace]:
+    """Every vmap whose examples differ in ``values``."""
+    found: set[Trace] = set()
+    for t in values:
+        while type(t) is Tracer:
+            found |= {t.owner} if isinstance(t.owner, Batch) else set()
+            t = t.value
+    return found
+
+
 def _zeros(like: Any) -> Any:
     """A cotangent or tangent of zero; what is no number stays as it is."""
-    return np.zeros(like.shape, like.dtype) if type(like) is Like else like
+    return np.zeros(like.shape, like.dtype)[()] if type(like) is Like else like
+
+
+def _guarded(x: Any) -> Any:
+    """``x`` as a user's body gets it, which must not change what other rules still need."""
+    if type(x) is not np.ndarray:
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
+
+
+def _kept(x: Any, values: Sequence[Any]) -> Any:
+    """What a body returned, safe from what it or its author may do to it later. Memory of the
+    operands ``values`` is so already."""
+    if not isinstance(x, np.ndarray):
+        return x
+    if not x.flags.writeable and any(
+        np.may_share_memory(x, v) for v in values if type(v) is np.ndarray
+    ):
+        return x
+    return x.copy()
+
+
+def _stacked(column: Sequence[Any]) -> np.ndarray:
+    """One leaf of each example: a stack of numbers, or an array of objects."""
+    if all(map(is_number, column)):
+        return np.stack(column)
+    stack = np.empty(len(column), object)
+    for b, x in enumerate(column):
+        stack[b] = x
+    return stack

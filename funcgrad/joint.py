@@ -56,7 +56,11 @@ class Joint(Primitive):
             return self.impl(*operands, **keywords)
         ans = top.joint(self, operands, keywords)
         for out in ans if type(ans) is tuple else (ans,):
-            if type(out) is Tracer and type(out.value) is Tracer and out.value.owner is top:
+            if type(out) is not Tracer:
+                continue
+            inner, node = out.value, out.node  # which belong to older traces, if to any
+            strays = type(inner) is Tracer and inner.owner.birth >= top.birth
+            if strays or (type(node) is Tracer and node.owner is top):
                 raise UnsupportedError(
                     f"{self.name} took a traced value from its surroundings ({top.label}), which "
                     f"its rule does not differentiate. Pass that value as an argument."
@@ -86,6 +90,9 @@ class Parts:
         )
 
 
+_NOTHING: tuple[Any, Any] = (object(), None)
+
+
 class Pullback:
     """One pullback that serves the edges to all operands, called once in a walk."""
 
@@ -96,12 +103,12 @@ class Pullback:
         self.pull = pull
         self.residual = residual
         self.last = last
-        self.cached: tuple[Any, Any] = (self, None)
+        self.cached = _NOTHING
 
     def cotangent(self, g: Any, i: int) -> Any:
         """The cotangent of operand ``i``, None for zero."""
         of, cotangents = self.cached
         if of is not g:
             cotangents = self.pull(g, self.residual)
-        self.cached = (self, None) if i == self.last else (g, cotangents)
+        self.cached = _NOTHING if i == self.last else (g, cotangents)
         return cotangents[i]
