@@ -22,6 +22,7 @@ from .implicit import fixed_point, implicit_root
 from .jacobian import hessian, jacfwd, jacobian, jacrev
 from .ode import odeint
 from .products import elementwise_grad, ggnvp, hvp, vhp
+from .replay import checkpoint, checkpoint_policies, checkpointed_scan, remat
 from .reverse import grad, stop_gradient, value_and_grad, vjp
 from .systems import linear_solve
 from .vmap import vmap
@@ -36,6 +37,9 @@ __all__ = [
     "UnsupportedError",
     "check",
     "check_grads",
+    "checkpoint",
+    "checkpoint_policies",
+    "checkpointed_scan",
     "cond",
     "custom_jvp",
     "custom_vjp",
@@ -62,6 +66,7 @@ __all__ = [
     "odeint",
     "optim",
     "random",
+    "remat",
     "scan",
     "stop_gradient",
     "switch",

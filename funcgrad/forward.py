@@ -20,8 +20,8 @@ from .graph import GraphTrace
 from .program import Program, Variable
 from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
-from .tape import match
 from .transform import check_function, check_outputs, described, is_number, plain
+from .walk import match
 
 
 class Dual(Trace):

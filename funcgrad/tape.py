@@ -15,17 +15,15 @@ so the backward walk is one pass over the list from its end, without sorting or 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .core import WEAK, Primitive, Trace, Tracer, raw
+from .core import WEAK, Primitive, Trace, Tracer
 from .joint import Joint, Parts, Pullback
-from .pull import Like, Pull, gather, strong, unbroadcast
-from .rules.elementwise import annihilate
-from .rules.indexing import Sparse
+from .pull import Like, Pull, gather, strong
+from .walk import pulled
 
 # Up to this size a copy costs less than the search for an earlier one.
 SMALL_BYTES = 1 << 12
@@ -116,7 +114,7 @@ class Tape(Trace):
         pullback = Pullback(primitive.pull, residual, places[0])
         record: list[Any] = []
         for i in places:
-            record += (node, operands[i].node, _TO_OPERAND, (pullback, i), Like(values[i]))
+            record += (node, operands[i].node, TO_OPERAND, (pullback, i), Like(values[i]))
         outs = ans if type(ans) is tuple else (ans,)
         if type(ans) is not tuple:
             self.edges.extend(record)
@@ -124,7 +122,7 @@ class Tape(Trace):
         likes = [Like(out) for out in outs]
         nodes = [next(self.nodes) for _ in outs]
         for k, like in enumerate(likes):
-            record += (nodes[k], node, _TO_PART, (likes, k), like)
+            record += (nodes[k], node, TO_PART, (likes, k), like)
         self.edges.extend(record)
         return tuple(
             [
@@ -169,55 +167,17 @@ class Tape(Trace):
     def walk(self, seeds: dict[int, Any]) -> list[Any]:
         """The cotangent of each input, ``None`` where nothing reached it, and raw arrays owned by
         the caller. ``seeds`` maps nodes to cotangents; the tape stays as it was."""
-        with np.errstate(all="ignore"):
-            cotangents = self._walk(seeds, guarded=False)
-            # A zero cotangent annihilates an infinite local derivative. Only then can a finite
-            # gradient come out NaN, so the ordinary walk pays one look at its result.
-            if not all(map(_finite, cotangents)):
-                cotangents = self._walk(seeds, guarded=True)
-        return cotangents
+        count = next(self.nodes)
 
-    def _walk(self, seeds: dict[int, Any], guarded: bool) -> list[Any]:
-        cotangents: list[Any] = [None] * next(self.nodes)
-        owned = bytearray(len(cotangents))
-        for node, seed in seeds.items():
-            cotangents[node] = seed
-        inputs = self.inputs
-        done = -1
-        backwards = reversed(self.edges)
-        for like, residual, pull, parent, child in zip(*[backwards] * 5):
-            g = cotangents[child]
-            if g is None:
-                continue
-            if child != done:
-                if done >= 0:
-                    cotangents[done] = None
-                done = child
-                if type(g) is Sparse or type(g) is Parts:
-                    g = cotangents[child] = g.dense()
-            c = pull.call(g, residual)
-            if c is None:
-                continue
-            if guarded and pull.elementwise:
-                c = annihilate(g, c)
-            if like is not None:
-                c = match(c, like, pull.broadcasts)
-            elif type(c) is not Sparse and c.dtype is not g.dtype:
-                c = c.astype(g.dtype)  # a rule met an operand of another dtype
-            before = cotangents[parent]
-            if before is None:
-                cotangents[parent] = c
-                if parent < inputs and type(c) is np.ndarray:
-                    owned[parent] = c.base is None and c is not g and not _among(c, residual)
-            else:
-                cotangents[parent] = _add(before, c, owned[parent])
-                owned[parent] = True
-        return [_settle(c, ours) for c, ours in zip(cotangents[:inputs], owned)]
+        def empty() -> tuple[Any, Any]:
+            return [None] * count, bytearray(count)
+
+        return pulled(self.edges, seeds, range(self.inputs), self.inputs, empty)
 
 
 # The edges of a joint operation, to its operands and from its results.
-_TO_OPERAND = Pull(lambda g, pullback, i: pullback.cotangent(g, i))
-_TO_PART = Pull(lambda g, likes, k: Parts(likes, k, g))
+TO_OPERAND = Pull(lambda g, pullback, i: pullback.cotangent(g, i))
+TO_PART = Pull(lambda g, likes, k: Parts(likes, k, g))
 
 
 def _same_bits(x: np.ndarray, y: np.ndarray) -> bool:
@@ -252,62 +212,3 @@ def _detach(t: Tracer) -> None:
         return
     if id(_owner(x)) in t.owner.lent:
         t.value = x.copy(order="K")
-
-
-def _among(c: Any, residual: Any) -> bool:
-    """Whether ``c`` may be an array that somebody else has as well."""
-    if type(residual) is tuple:
-        return any(c is r or type(r) is Pullback for r in residual)
-    return c is residual
-
-
-def _add(a: Any, b: Any, owned: int) -> Any:
-    """The sum of two cotangents of one value, in place where ``a`` is ours to change."""
-    if type(b) is Parts:
-        return a.absorb(b)
-    if type(b) is Sparse:
-        if type(a) is Sparse:
-            return a.absorb(b)
-        if type(a) is np.ndarray and not b.traced:
-            return b.add_to(a if owned else a.copy())
-        return a + b.dense()
-    if type(a) is Sparse:
-        a = a.dense()
-        owned = type(a) is np.ndarray
-    if owned and type(a) is np.ndarray and type(b) is np.ndarray:
-        a += b
-        return a
-    return a + b
-
-
-def _settle(c: Any, owned: int) -> Any:
-    if type(c) is Sparse:
-        return c.dense()
-    if type(c) is np.ndarray and not owned:
-        return c.copy()
-    return c
-
-
-def _finite(c: Any) -> bool:
-    if type(c) is Tracer:
-        c = raw(c)
-    if type(c) is np.ndarray and c.dtype.char in "fd":
-        # The sum of squares is finite only where all are. Where it overflows without need, the
-        # walk that follows gives the same.
-        return math.isfinite(np.vdot(c, c))
-    return c is None or bool(np.isfinite(c).all())
-
-
-def match(c: Any, like: Like, broadcasts: bool) -> Any:
-    """Bring a cotangent back to the shape (summing what was broadcast) and dtype of its primal."""
-    if type(c) is Parts:
-        return c
-    if type(c) is Sparse:
-        return c.cast(like.dtype)
-    if broadcasts:
-        c = unbroadcast(c, like.shape)
-    if c.dtype != like.dtype:
-        if c.dtype.kind == "c" and like.dtype.kind != "c":
-            c = np.real(c)
-        c = c.astype(like.dtype)
-    return c

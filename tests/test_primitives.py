@@ -221,8 +221,9 @@ def test_every_primitive_has_a_row():
     reached_by = {row.name: (row.function, [np.ones(2)] * len(row.domains)) for row in ELEMENTWISE}
     rows = {name for row in GENERAL for name in row.names.split()}
     rows |= reached_by.keys() | {row[0] for row in CONSTANT} | INTEGER_ONLY
-    assert sorted(PRIMITIVES.keys() - rows) == []
-    assert sorted(rows - PRIMITIVES.keys()) == []
+    own = {name for name in PRIMITIVES if "." not in name}  # not those that other tests declare
+    assert sorted(own - rows) == []
+    assert sorted(rows - own) == []
 
 
 @pytest.mark.parametrize("row", GENERAL, ids=str)

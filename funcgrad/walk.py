@@ -1,0 +1,139 @@
+"""The backward walk over the edges of a tape, and how cotangents of one value add up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .core import Tracer, raw
+from .joint import Parts, Pullback
+from .pull import Like, unbroadcast
+from .rules.elementwise import annihilate
+from .rules.indexing import Sparse
+
+#: The form of a cotangent that is right already.
+SETTLED = Like(0.0)
+
+
+def pulled(
+    edges: list[Any],
+    seeds: dict[int, Any],
+    wanted: Iterable[int],
+    inputs: int,
+    empty: Callable[[], tuple[Any, Any]],
+) -> list[Any]:
+    """The cotangents of the nodes ``wanted``, ``None`` where nothing reached them, and raw arrays
+    owned by the caller, from the cotangents ``seeds``. Nodes below ``inputs`` are those that no
+    edge starts from. ``empty`` makes the cotangents and the marks of ownership, by node."""
+    with np.errstate(all="ignore"):
+        found = _walk(edges, seeds, wanted, inputs, empty(), guarded=False)
+        # A zero cotangent annihilates an infinite local derivative. Only then can a finite gradient
+        # come out NaN, so the ordinary walk pays one look at its result.
+        if not all(map(_finite, found)):
+            found = _walk(edges, seeds, wanted, inputs, empty(), guarded=True)
+    return found
+
+
+def _walk(
+    edges: list[Any],
+    seeds: dict[int, Any],
+    wanted: Iterable[int],
+    inputs: int,
+    empty: tuple[Any, Any],
+    guarded: bool,
+) -> list[Any]:
+    cotangents, owned = empty
+    for node, seed in seeds.items():
+        cotangents[node] = seed
+    done = -1
+    backwards = reversed(edges)
+    for like, residual, pull, parent, child in zip(*[backwards] * 5):
+        g = cotangents[child]
+        if g is None:
+            continue
+        if child != done:
+            if done >= 0:
+                cotangents[done] = None
+            done = child
+            if type(g) is Sparse or type(g) is Parts:
+                g = cotangents[child] = g.dense()
+        c = pull.call(g, residual)
+        if c is None:
+            continue
+        if guarded and pull.elementwise:
+            c = annihilate(g, c)
+        if like is not None:
+            c = match(c, like, pull.broadcasts)
+        elif type(c) is not Sparse and c.dtype is not g.dtype:
+            c = c.astype(g.dtype)  # a rule met an operand of another dtype
+        before = cotangents[parent]
+        if before is None:
+            cotangents[parent] = c
+            if parent < inputs and type(c) is np.ndarray:
+                owned[parent] = c.base is None and c is not g and not _among(c, residual)
+        else:
+            cotangents[parent] = _add(before, c, owned[parent])
+            owned[parent] = True
+    return [_settle(cotangents[node], owned[node]) for node in wanted]
+
+
+def _among(c: Any, residual: Any) -> bool:
+    """Whether ``c`` may be an array that somebody else has as well."""
+    if type(residual) is tuple:
+        return any(c is r or type(r) is Pullback for r in residual)
+    return c is residual
+
+
+def _add(a: Any, b: Any, owned: int) -> Any:
+    """The sum of two cotangents of one value, in place where ``a`` is ours to change."""
+    if type(b) is Parts:
+        return a.absorb(b)
+    if type(b) is Sparse:
+        if type(a) is Sparse:
+            return a.absorb(b)
+        if type(a) is np.ndarray and not b.traced:
+            return b.add_to(a if owned else a.copy())
+        return a + b.dense()
+    if type(a) is Sparse:
+        a = a.dense()
+        owned = type(a) is np.ndarray
+    if owned and type(a) is np.ndarray and type(b) is np.ndarray:
+        a += b
+        return a
+    return a + b
+
+
+def _settle(c: Any, owned: int) -> Any:
+    if type(c) is Sparse:
+        return c.dense()
+    if type(c) is np.ndarray and not owned:
+        return c.copy()
+    return c
+
+
+def _finite(c: Any) -> bool:
+    if type(c) is Tracer:
+        c = raw(c)
+    if type(c) is np.ndarray and c.dtype.char in "fd":
+        # The sum of squares is finite only where all are. Where it overflows without need, the
+        # walk that follows gives the same.
+        return math.isfinite(np.vdot(c, c))
+    return c is None or bool(np.isfinite(c).all())
+
+
+def match(c: Any, like: Like, broadcasts: bool) -> Any:
+    """Bring a cotangent back to the shape (summing what was broadcast) and dtype of its primal."""
+    if type(c) is Parts or like is SETTLED:
+        return c
+    if type(c) is Sparse:
+        return c.cast(like.dtype)
+    if broadcasts:
+        c = unbroadcast(c, like.shape)
+    if c.dtype != like.dtype:
+        if c.dtype.kind == "c" and like.dtype.kind != "c":
+            c = np.real(c)
+        c = c.astype(like.dtype)
+    return c

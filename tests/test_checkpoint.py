@@ -1,0 +1,170 @@
+"""checkpoint: the same derivatives from less memory, under every transform."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+from funcgrad import verbs
+
+RNG = np.random.default_rng(0)
+W, B, X = RNG.standard_normal((4, 4)), RNG.standard_normal(4), RNG.standard_normal(4)
+V = RNG.standard_normal(4)
+TOLERANCE = 1e3 * np.finfo(float).eps
+
+
+def network(layer):
+    """A loss whose layers close over the traced weights, take a pytree and give two results."""
+
+    def loss(w, b, x):
+        def step(state):
+            h = np.tanh(w @ state["h"] + b)
+            return {"h": h}, 2.0 * h
+
+        state = {"h": x}
+        total = 0.0
+        for _ in range(3):
+            state, out = layer(step)(state)
+            total = total + np.sum(out**2)
+        return total
+
+    return loss
+
+
+plain = network(lambda f: f)
+CHECKPOINTED = {
+    "once": network(fg.checkpoint),
+    "nested": network(lambda f: fg.checkpoint(fg.checkpoint(f))),
+    "keeping products": network(lambda f: fg.checkpoint(f, fg.checkpoint_policies.dots_saveable)),
+}
+TRANSFORMS = {
+    "grad": lambda f: fg.grad(f, (0, 1, 2))(W, B, X),
+    "jvp": lambda f: fg.jvp(lambda x: f(W, B, x), (X,), (V,))[1],
+    "hessian": lambda f: fg.hessian(f, 2)(W, B, X),
+    "reverse over reverse": lambda f: fg.jacrev(fg.grad(f, 2), 2)(W, B, X),
+    "reverse over forward": lambda f: fg.jacrev(fg.jacfwd(f, 2), 2)(W, B, X),
+    "reverse over a tangent": lambda f: fg.grad(
+        lambda x: fg.jvp(lambda x: f(W, B, x), (x,), (V,))[1]
+    )(X),
+    "vmap of grad": lambda f: fg.vmap(fg.grad(f), (None, None, 0))(W, B, np.stack([X, V])),
+    "grad of vmap": lambda f: fg.grad(
+        lambda w: np.sum(fg.vmap(f, (None, None, 0))(w, B, np.stack([X, V])))
+    )(W),
+    "linearize": lambda f: fg.linearize(lambda x: f(W, B, x), X)[1](V),
+    "make_graph": lambda f: fg.make_graph(fg.grad(f))(W, B, X)(W, B, X),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+@pytest.mark.parametrize("checkpointed", CHECKPOINTED.values(), ids=CHECKPOINTED)
+def test_derivatives_are_those_of_the_plain_function(checkpointed, transform):
+    want, got = fg.tree.leaves(transform(plain)), fg.tree.leaves(transform(checkpointed))
+    for a, b in zip(want, got, strict=True):
+        np.testing.assert_allclose(b, a, rtol=TOLERANCE, atol=TOLERANCE * np.max(np.abs(a)))
+
+
+def test_a_pullback_may_be_called_again():
+    _, pullback = fg.vjp(fg.checkpoint(np.sin), X)
+    for g in (V, 2.0 * V):
+        np.testing.assert_allclose(pullback(g)[0], g * np.cos(X), rtol=TOLERANCE)
+
+
+def test_results_that_are_arguments_or_constants_pass_through():
+    f = fg.checkpoint(lambda x, y: (x, y, 1.0, {"sum": x + y, "again": x}))
+
+    def total(x, y):
+        a, b, c, d = f(x, y)
+        return np.sum(a * b * c + d["sum"] * d["again"] * 2.0)
+
+    dx, dy = fg.grad(total, (0, 1))(X, V)
+    np.testing.assert_allclose(dx, V + 2.0 * (2.0 * X + V), rtol=TOLERANCE)
+    np.testing.assert_allclose(dy, X + 2.0 * X, rtol=TOLERANCE)
+
+
+def test_a_function_runs_again_on_the_way_back():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return np.sin(x)
+
+    fg.grad(fg.checkpoint(f))(1.0)
+    assert len(calls) == 2
+
+
+def test_a_policy_keeps_what_it_names():
+    products = []
+
+    def noted(x):
+        products.append(1)
+        return x.copy()
+
+    slow = verbs.elementwise(noted, lambda g: g)
+    names = fg.checkpoint_policies.save_only_these_names("y")
+    for policy, runs in ((fg.checkpoint_policies.nothing_saveable, 2), (names, 1)):
+        products.clear()
+        f = fg.checkpoint(lambda x: np.sum(np.sin(fg.debug.name(slow(x), "y"))), policy)
+        fg.grad(f)(X)
+        assert len(products) == runs
+
+
+def test_a_function_that_changes_is_an_error():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x * len(calls)
+
+    with pytest.raises(RuntimeError, match="other results when it ran again"):
+        fg.grad(fg.checkpoint(f))(1.0)
+
+
+def test_arguments_that_the_caller_changes_afterwards_do_not_matter():
+    factor = np.array([2.0, 3.0])
+    _, pullback = fg.vjp(lambda x: fg.checkpoint(np.multiply)(x, factor), np.ones(2))
+    factor[:] = 0.0
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], [2.0, 3.0])
+
+
+def test_a_zero_cotangent_annihilates_inside():
+    f = fg.checkpoint(lambda x: np.where(x > 0, np.sqrt(x), 0.0))
+    assert fg.grad(f)(0.0) == 0.0
+
+
+def peak(f, x):
+    tracemalloc.start()
+    fg.grad(f)(x)
+    top = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return top / x.nbytes
+
+
+def test_a_scan_of_n_steps_takes_memory_for_a_few_times_root_n_states():
+    def step(c, _):
+        return np.sin(c), None
+
+    x = np.ones(20_000)
+    n = 400
+    assert peak(lambda x: np.sum(fg.checkpointed_scan(step, x, length=n)[0] ** 2), x) < 3 * n**0.5
+    assert peak(lambda x: np.sum(fg.scan(step, x * 1.0, length=60)[0] ** 2), x) > 60
+
+
+@pytest.mark.parametrize("length", [1, 2, 9, 10])
+def test_checkpointed_scan_is_scan(length):
+    def step(c, row):
+        c = np.tanh(c * row["a"] + row["b"])
+        return c, c**2
+
+    rows = {"a": RNG.standard_normal(length), "b": RNG.standard_normal(length)}
+
+    def loss(scan):
+        def f(c, rows):
+            last, ys = scan(step, c, rows)
+            return last + np.sum(ys)
+
+        return fg.value_and_grad(f, (0, 1))(0.3, rows)
+
+    want, got = fg.tree.leaves(loss(fg.scan)), fg.tree.leaves(loss(fg.checkpointed_scan))
+    for a, b in zip(want, got, strict=True):
+        np.testing.assert_allclose(b, a, rtol=TOLERANCE)
