@@ -50,9 +50,9 @@ def scan(
     carry = Form(init, label, "the carry", "at the start", "after a step")
     ys: Any = None
     stacks: list[list[Any]] = []
-    state = tree.map(_own, init)
+    state = tree.map(own, init)
     for i in reversed(range(count)) if reverse else range(count):
-        pair = f(state, tree.unflatten(structure, [_own(x[i]) for x in rows]))
+        pair = f(state, tree.unflatten(structure, [own(x[i]) for x in rows]))
         if type(pair) is not tuple or len(pair) != 2:
             raise TypeError(
                 f"{label}: f must return a pair (carry, y), and returned {described(pair)}. "
@@ -61,7 +61,7 @@ def scan(
         state = carry.checked(pair[0])
         if ys is None:
             ys = Form(pair[1], label, "y", "after the first step", "after a later one")
-        stacks.append([_own(y) for y in tree.leaves(ys.checked(pair[1]))])
+        stacks.append([own(y) for y in tree.leaves(ys.checked(pair[1]))])
     if reverse:
         stacks.reverse()
     return state, tree.unflatten(ys.structure, [np.stack(column) for column in zip(*stacks)])
@@ -81,7 +81,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[int, Any], Any], init_
     start = _integer(lower, label, "lower")
     steps = _integer(upper, label, "upper") - start
     form = Form(init_val, label, "val", "at the start", "after a step")
-    val = tree.map(_own, init_val)
+    val = tree.map(own, init_val)
     for k in range(np.max(examples(steps, label), initial=0)):
         val = _advance(k < steps, body_fun, (start + k, val), val, form)
     return val
@@ -103,7 +103,7 @@ def while_loop(
     """
     label = _label("while_loop", body_fun, cond_fun)
     form = Form(init_val, label, "val", "at the start", "after a step")
-    val = tree.map(_own, init_val)
+    val = tree.map(own, init_val)
     while True:
         running = _predicate(cond_fun(val), label, "cond_fun(val)")
         if not (np.any(examples(running, label)) if is_batched(running) else running):
@@ -267,21 +267,21 @@ def examples(t: Any, what: str) -> Any:
     return t
 
 
+def own(leaf: Any) -> Any:
+    """``leaf``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
+    return np.array(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
 def _advance(
     running: Any, body: Callable[..., Any], arguments: tuple[Any, ...], val: Any, form: Form
 ) -> Any:
     """``body(*arguments)`` in the examples that are ``running``, and ``val`` in the others."""
     if not is_batched(running) or np.all(examples(running, form.label)):
         return form.checked(body(*arguments))
-    before = tree.map(_own, val)
+    before = tree.map(own, val)
     with np.errstate(all="ignore"):
         new = form.checked(body(*arguments))
     return _select(running, new, before)
-
-
-def _own(leaf: Any) -> Any:
-    """``leaf``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
-    return np.array(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _select(pred: Any, yes: Any, no: Any) -> Any:

@@ -15,13 +15,14 @@ section II.4 for the size of steps, II.5 for the pair, II.6 for the polynomial.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import tree
-from .control import Form, examples, is_batched
+from .control import Form, examples, is_batched, own
 from .core import WEAK, Tracer, raw
 from .reverse import stop_gradient
 from .transform import described, is_number
@@ -75,15 +76,18 @@ def odeint(
     rtol: float = 1.4e-8,
     atol: float = 1.4e-8,
     mxstep: int = 10_000,
+    hmax: float = math.inf,
 ) -> Any:
     """The solution of dy/dt = ``func(y, t, *args)`` with y = ``y0`` at ``ts[0]``, at all of ``ts``.
 
     ``y0`` is a pytree of floats and arrays, and ``func`` returns one like it; the result has in
     each leaf an axis in front, along ``ts``, which goes up or down. A step is taken where the root
-    mean square of its error is within ``atol + rtol * abs(y)``. More than ``mxstep`` steps from one
-    of ``ts`` to the next are an error, and so are steps that become too small to move t. Whatever
-    is traced in ``y0``, ``ts``, ``args`` and the closure of ``func`` is differentiated. Under vmap
-    the steps are the same for all examples, each as small as the neediest one asks for.
+    mean square of its error is within ``atol + rtol * abs(y)``, and it is no longer than ``hmax``,
+    which derivatives need at a solution that stands still and lets steps grow. More than ``mxstep``
+    steps from one of ``ts`` to the next are an error, and so are steps that become too small to
+    move t. Whatever is traced in ``y0``, ``ts``, ``args`` and the closure of ``func`` is
+    differentiated. Under vmap the steps are the same for all examples, each as small as the
+    neediest one asks for.
 
     >>> import numpy as np, funcgrad as fg
     >>> def end(rate):
@@ -97,8 +101,9 @@ def odeint(
     form = Form(tree.unflatten(structure, y), label, "y", "in y0", "in what func returns")
 
     def slope(y: Leaves, t: Any) -> Leaves:
-        dy = form.checked(func(tree.unflatten(structure, y), t, *args))
-        return [_strong(x) for x in tree.leaves(dy)]
+        # Copies on both sides: func may change its argument, and return one buffer each time.
+        dy = form.checked(func(tree.unflatten(structure, [own(x) for x in y]), t, *args))
+        return [_strong(own(x)) for x in tree.leaves(dy)]
 
     def norm(xs: Leaves, scales: Leaves) -> float:
         """The root mean square of ``xs`` over ``scales``, in that example where it is largest."""
@@ -112,6 +117,11 @@ def odeint(
         return [atol + rtol * functools.reduce(np.maximum, size) for size in zip(*sizes)]
 
     ts, times = _times(ts, label)
+    if not (min(rtol, atol) >= 0.0 and max(rtol, atol) > 0.0 and hmax > 0.0):
+        raise ValueError(
+            f"{label}: rtol, atol and hmax must be positive, one of the tolerances may be 0, and "
+            f"they are {rtol}, {atol} and {hmax}."
+        )
     now, end = float(times[0]), float(times[-1])
     rows = [[np.expand_dims(x, 0)] for x in y]
     done, count = 1, 0
@@ -124,6 +134,7 @@ def odeint(
             if count == mxstep or not abs(h) > 10.0 * np.spacing(abs(now)):
                 raise RuntimeError(_stuck(label, count == mxstep, mxstep, now, h, times[done]))
             count += 1
+            h = math.copysign(min(abs(h), hmax), h)
             if abs(1.01 * h) >= abs(end - now):
                 h = end - now
             # Only what is traced in ts itself is traced in t.
@@ -195,12 +206,12 @@ def _first_step(
     scale = scales(y)
     d0, d1 = norm(y, scale), norm(k, scale)
     h = min(abs(span), 0.01 * d0 / d1 if min(d0, d1) > 1e-5 else 1e-6)
-    h = float(np.copysign(h, span))
+    h = math.copysign(h, span)
     after = slope(_sum(y, _weighted([k], np.array([h]))), float(times[0]) + h)
     change = [b - a for a, b in zip(k, stop_gradient(after))]
     d2 = norm(change, scale) / abs(h)
     size = (0.01 / max(d1, d2)) ** 0.2 if max(d1, d2) > 1e-15 else max(1e-6, 1e-3 * abs(h))
-    return float(np.copysign(np.nanmin([100.0 * abs(h), size, abs(span)]), span))
+    return math.copysign(np.nanmin([100.0 * abs(h), size, abs(span)]), span)
 
 
 # What the caller gave, and what went wrong.

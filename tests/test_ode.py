@@ -56,6 +56,14 @@ def test_derivatives_by_the_times():
     np.testing.assert_allclose(jacrev(solve)(TS), jacrev(formula)(TS), rtol=0, atol=1e-6)
 
 
+def test_no_step_is_longer_than_hmax():
+    # At y = 0 nothing is wrong with any step, but with the derivative of a long one.
+    def end(y0):
+        return odeint(lambda y, t: -y, y0, TS, hmax=0.1)[-1]
+
+    np.testing.assert_allclose(grad(end)(0.0), np.exp(-3.0), rtol=1e-6)
+
+
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-9])
 def test_tighter_tolerances_give_smaller_errors(tolerance):
     y = odeint(lambda y, t: -2.0 * t * y, 1.0, TS, rtol=tolerance, atol=tolerance)
@@ -88,6 +96,19 @@ def test_the_derivative_is_not_asked_beyond_the_end():
     odeint(lambda y, t: asked.append(t) or -y, 1.0, TS)
     assert min(asked) == 0.0
     assert max(asked) == 3.0
+
+
+def test_a_function_that_works_in_place():
+    slope = np.zeros(2)
+
+    def func(y, t):
+        y *= -1.0
+        slope[:] = y
+        return slope
+
+    start = np.ones(2)
+    np.testing.assert_allclose(odeint(func, start, TS)[-1], np.exp(-3.0), rtol=1e-6)
+    assert start.tolist() == [1.0, 1.0]
 
 
 def test_vmap_takes_common_steps():
@@ -140,6 +161,7 @@ def test_what_cannot_be_solved_says_where(func, message):
         (lambda: odeint(lambda y, t: -y, {"a": 1}, TS), TypeError, r"y0\['a'\].*int64"),
         (lambda: odeint(lambda y, t: -y, 1.0, 3.0), ValueError, "times in one array"),
         (lambda: odeint(lambda y, t: -y, 1.0, [0.0, 0.0]), ValueError, "each later"),
+        (lambda: odeint(lambda y, t: -y, 1.0, TS, hmax=-1.0), ValueError, "hmax must be positive"),
         (lambda: odeint(lambda y, t: [y, y], 1.0, TS), TreeError, "in what func returns"),
         (lambda: odeint(lambda y, t: TS, 1.0, TS), TypeError, r"y has shape \(\).*shape \(7,\)"),
         (lambda: vmap(lambda t: swing(2.0, ts=TS * t))(TS[1:]), ValueError, "Scale time"),
