@@ -68,6 +68,11 @@ def over(default: Any = None) -> BatchRule:
 
     def batch(primitive: Primitive, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
         ndim = np.ndim(operands[0]) - 1
+        if np.ndim(keywords.get("where")) > ndim:  # which would mask the examples apart
+            raise ValueError(
+                f"np.{primitive.name}: where= has shape {np.shape(keywords['where'])}, and each "
+                f"example {operands[0].shape[1:]}, which the mask must broadcast to."
+            )
         axes = within(keywords.get("axis", default), ndim)
         return primitive.apply(*operands, **{**keywords, "axis": axes})
 

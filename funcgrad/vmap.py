@@ -44,8 +44,8 @@ class Batch(Trace):
         raise TypeError(
             f"{what} asks for one value where there are {self.size} examples ({self.label}). "
             f"Write np.where(condition, x, y) for if, np.take_along_axis for table[t], "
-            f"funcgrad.cond or funcgrad.while_loop for what depends on the example; print(t) shows "
-            f"all of them."
+            f"x[t + np.arange(n)] for x[t : t + n], funcgrad.cond or funcgrad.while_loop for what "
+            f"depends on the example; print(t) shows all of them."
         )
 
     def lose(
@@ -238,7 +238,7 @@ def _in_front(x: Any, axis: int | None, i: int, names: _Names, label: str) -> An
     ndim = np.ndim(x) if isinstance(x, np.ndarray | Tracer) else 0
     if not -ndim <= axis < ndim:
         raise ValueError(
-            f"{label}: {names[i]} is {described(x)}, and has no axis {axis} to map over. "
+            f"{label}: {names[i]}: {described(x)} has no axis {axis} to map over. "
             f"in_axes says None for what is the same for all examples."
         )
     if not is_number(x) or type(x) not in (np.ndarray, np.memmap, Tracer):

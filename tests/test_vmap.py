@@ -185,6 +185,11 @@ def test_each_example_may_have_an_index_of_its_own():
     same(vmap(lambda i: np.take_along_axis(X[0], i, axis=0))(places), X[0][places])
 
 
+@pytest.mark.parametrize("at", [True, (True, ..., 1), ([0, 1], True), (..., False)])
+def test_a_bool_in_an_index_makes_an_axis(at):
+    same(vmap(lambda x: x[at])(np.stack([X, Y])), np.stack([X[at], Y[at]]))
+
+
 def test_derivatives_of_a_map_and_maps_of_derivatives():
     def f(w, x):
         return np.sum(np.tanh(w * x) ** 2)
@@ -220,7 +225,10 @@ def test_derivatives_of_a_map_and_maps_of_derivatives():
         (lambda x: x[x > 0], r"a size of its own.*np\.where\(mask, x, 0\.0\)"),
         (lambda x: np.nonzero(x), r"np\.nonzero under vmap.*np\.where"),
         (lambda x: fg.value(x), r"value\(t\) asks for one value"),
+        (lambda x: x[np.argmax(x) :], r"x\[t \+ np\.arange\(n\)\] for x\[t : t \+ n\]"),
         (lambda x: np.max(x, where=x > 0), "needs initial="),
+        (lambda x: np.sum(x, where=MASK), r"where= has shape \(3, 4\), and each example \(4,\)"),
+        (lambda x: np.sum(X[0], where=(x > 0)[None]), r"where= has shape \(1, 4\).*to \(4,\)"),
     ],
 )
 def test_what_has_no_single_value(f, message):
@@ -241,8 +249,8 @@ def test_what_has_no_single_value(f, message):
         (vmap(scaled, (0,)), (X, Y), r"in_axes has 1 entries for 2 positional arguments"),
         (vmap(scaled, {"x": 0}), (X, Y), r"Write in_axes=\(axes,\)"),
         (vmap(scaled, None), (X, Y), r"nothing is mapped over.*axis_size"),
-        (vmap(scaled, (0, 2)), (X, Y), r"argument 1 is shape \(3, 4\).*no axis 2 to map over"),
-        (vmap(scaled), (X, 2.0), r"argument 1 is shape \(\).*None for what is the same"),
+        (vmap(scaled, (0, 2)), (X, Y), r"argument 1: shape \(3, 4\).*no axis 2 to map over"),
+        (vmap(scaled), (X, 2.0), r"argument 1: shape \(\).*None for what is the same"),
         (
             vmap(scaled, (0, {"y": 0})),
             (X, {"y": Y, "z": [Y]}),

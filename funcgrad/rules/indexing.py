@@ -74,16 +74,24 @@ def _spelled_out(
                 "x[mask] with a mask under vmap would give each example a result of a size of its "
                 "own. Write np.where(mask, x, 0.0)."
             )
-        found = np.nonzero(a) if isinstance(a, np.ndarray) and a.dtype == bool else (a,)
+        is_mask = isinstance(a, np.ndarray) and a.dtype == bool and a.ndim
+        found = np.nonzero(a) if is_mask else (a,)
         parts += found
         stacked += [own] * len(found)
     place = next((k for k, a in enumerate(parts) if a is Ellipsis), None)
     if place is not None:
-        rest = ndim - sum(a is not None and a is not Ellipsis for a in parts)
+        rest = ndim - sum(a is not None and a is not Ellipsis and not _is_bool(a) for a in parts)
         if rest:  # an ellipsis that stands for no axis still keeps its neighbours apart
             parts[place : place + 1] = [slice(None)] * rest
             stacked[place : place + 1] = [False] * rest
     return parts, stacked
+
+
+def _is_bool(a: Any) -> bool:
+    """Whether a part of an index is one bool, which stands for no axis and makes one."""
+    if isinstance(a, np.ndarray):
+        return a.ndim == 0 and a.dtype == bool
+    return isinstance(a, bool | np.bool_)
 
 
 def _array_axes(parts: Sequence[Any], stacked: Sequence[bool]) -> tuple[int, int]:
@@ -91,7 +99,8 @@ def _array_axes(parts: Sequence[Any], stacked: Sequence[bool]) -> tuple[int, int
     arrays = [
         k for k, a in enumerate(parts) if not (a is None or a is Ellipsis or isinstance(a, slice))
     ]
-    count = max((np.ndim(parts[k]) - stacked[k] for k in arrays), default=0)
+    ndims = [1 if _is_bool(parts[k]) else np.ndim(parts[k]) - stacked[k] for k in arrays]
+    count = max(ndims, default=0)
     together = not arrays or arrays[-1] - arrays[0] == len(arrays) - 1
     before = parts[: arrays[0]] if arrays and together else []
     return count, sum(a is not Ellipsis for a in before)

@@ -156,7 +156,13 @@ def _masked(function: Any, body: Any) -> None:
         given = {key: v for key, v in keywords.items() if v is not None}
         keywords = signature.bind(*args, **given).arguments
         a, where = operand(keywords.pop("a")), keywords.pop("where")
-        return body(a if type(a) is Tracer else np.asarray(a), where, keywords)
+        a = a if type(a) is Tracer else np.asarray(a)
+        if np.broadcast_shapes(a.shape, where.shape) != a.shape:
+            raise ValueError(
+                f"np.{function.__name__}: where= has shape {where.shape}, which does not broadcast "
+                f"to {a.shape}, that of the array."
+            )
+        return body(a, where, keywords)
 
     FUNCTIONS[function] = apply
 
