@@ -76,6 +76,8 @@ def solved(
     recorded = _Recorded(label, matvec, [Like(x) for x in leaves], structure)
     if check:
         recorded.check_linear()
+        if symmetric:
+            recorded.check_symmetric()
     system = _system(label, recorded.apply, len(recorded.constants), solve, structure, symmetric)
     return tree.unflatten(structure, system(*recorded.constants, *leaves))
 
@@ -146,6 +148,20 @@ class _Recorded:
                     f"-2 * matvec(v). Write only what is multiplied by v, and the rest into b; "
                     f"funcgrad.implicit_root solves other equations."
                 )
+
+    def check_symmetric(self) -> None:
+        """Raise unless wᵀA v is vᵀA w, as far as numbers tell."""
+        other = [np.sqrt(np.abs(x)).astype(x.dtype) for x in self.probe]
+        changed = self.apply(self.constants, other)
+        terms = [w * raw(t) for w, t in zip(other, self.outs)]
+        swapped = [v * raw(t) for v, t in zip(self.probe, changed)]
+        size = sum(np.sum(np.abs(t)) for t in terms)
+        off = abs(sum(np.sum(t) for t in terms) - sum(np.sum(t) for t in swapped))
+        if off > np.sqrt(max([np.finfo(x.dtype).eps for x in self.probe], default=0.0)) * size:
+            raise ValueError(
+                f"{self.label}: symmetric=True, but w @ matvec(v) is not v @ matvec(w). Leave it "
+                f"out, and reverse mode solves with the transpose."
+            )
 
 
 def _system(
