@@ -35,6 +35,8 @@ ROUNDS = 5_000
 OPERATIONS = 3 * ROUNDS
 STEPS = 5
 LIMIT = 400  # bytes an operation
+LOOP = 10_000  # steps on a state of one megabyte
+LOOP_LIMIT = 400  # megabytes
 UNSEEN = {"torch", "jax"}  # by tracemalloc
 
 
@@ -69,6 +71,14 @@ def report() -> None:
             ["", "allocated", "ratio", "resident size", "ratio"],
             rows,
         )
+
+    size, peak = _measured("loop", funcgrad)
+    cells = [_number(peak / 1e6, 0), target(peak / 1e6, LOOP_LIMIT), _number(size / 1e6, 0)]
+    table(
+        f"Gradient of checkpointed_scan, {LOOP} steps on a state of one megabyte: MB",
+        ["", "allocated", "target", "resident size"],
+        [[funcgrad.NAME, *cells]],
+    )
 
 
 def _measured(*what: Any) -> tuple[float, float]:
@@ -121,6 +131,21 @@ def training(library: Any, name: str, network: str) -> tuple[float, float]:
     return size, tracemalloc.get_traced_memory()[1]
 
 
+def loop(library: Any) -> tuple[float, float]:
+    """Bytes that the gradient of a long checkpointed loop needs at its peak, in both measures."""
+
+    def step(x: Any, _: None) -> tuple[Any, None]:
+        return x - 0.001 * x * x, None
+
+    def last(x: Any) -> Any:
+        return np.sum(library.funcgrad.checkpointed_scan(step, x, length=LOOP)[0])
+
+    x = np.linspace(0.0, 1.0, 125_000)
+    tracemalloc.start()
+    size = _growth(lambda: library.gradient(last, x))
+    return size, tracemalloc.get_traced_memory()[1]
+
+
 def _growth(run: Callable[[], Any]) -> float:
     """Bytes by which the resident size rises at its highest while ``run`` runs; NaN off Linux."""
     gc.collect()
@@ -143,6 +168,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         measure, library, *rest = sys.argv[1:]
         module = importlib.import_module(f"benchmarks.peers.{library}")
-        print(json.dumps({"recording": recording, "training": training}[measure](module, *rest)))
+        measures = {"recording": recording, "training": training, "loop": loop}
+        print(json.dumps(measures[measure](module, *rest)))
     else:
         report()
