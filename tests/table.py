@@ -21,7 +21,7 @@ def own(name):
 
 
 def scatter_at(x, places):
-    return own("scatter_traced")(x, places, at=Slot(0), shape=(3,), dtype=np.dtype(float))
+    return own("scatter_traced")(x, places, at=Slot(0), shape=(3,), dtype=x.dtype)
 
 
 def draw(shape, low=-2.0, high=2.3, seed=0):
@@ -198,7 +198,7 @@ GENERAL = [
         General("index", lambda x, m=m: np.pad(x, ((2, 1), (0, 3)), mode=m), (A,))
         for m in ("edge", "reflect", "symmetric", "wrap")
     ],
-    General("cast", lambda x: x.astype(np.float32).astype(np.float64) * 0 + x, (A,)),
+    General("cast", lambda x: x.real.astype(np.float32).astype(np.float64) * 0 + x, (A,)),
     General("real", lambda x: np.real(x) + x.real, (A,)),
     General("imag", lambda x: np.imag(x) + x, (A,)),
     # Indexing
@@ -328,8 +328,32 @@ CONSTANT = [
     ("stop_gradient", lambda x: own("stop_gradient")(x), (A,)),
 ]
 
+#: Calls that are for complex arguments alone.
+COMPLEX = [
+    General("cast", lambda x: x.astype(np.complex64).astype(np.complex128) * 0 + x, (A,)),
+    General("cast", lambda x: x.real.astype(complex) * x, (A,)),
+    General("power", lambda x: np.float_power(x, 2.5), (A,)),
+    General("imag real", np.angle, (A,)),
+    General("imag real", lambda x: np.angle(x, deg=True), (A,)),
+    General("unit absolute", np.sign, (A,)),
+    General("conjugate matmul", lambda x: x.conj() @ x.T, (A,)),
+    General("power", lambda x: x ** (1.5 - 0.5j), (A,)),
+    General("power", lambda x: (-2.0) ** x, (A,)),
+    General("real", lambda x: np.mean(np.abs(x) ** 2 + (x * np.conj(x)).real), (A,)),
+]
+
 #: Integer operations, which no float tracer can reach.
 INTEGER_ONLY = {
     *("one_hot", "left_shift", "right_shift", "invert"),
     *("words", "uniform", "normal", "randint"),
 }
+
+#: What has no complex form: a TypeError.
+REAL_ONLY = {
+    *"cbrt fabs hypot arctan2 logaddexp logaddexp2 remainder fmod heaviside copysign".split(),
+    *"ldexp deg2rad radians rad2deg degrees floor ceil trunc floor_divide signbit".split(),
+    *"spacing isposinf isneginf digitize exponent".split(),
+    *"relu sigmoid softmax log_softmax logsumexp cross_entropy cross_entropy_slope".split(),
+}
+#: Parts of the derivatives of these.
+REAL_HELPERS = {"softmax_of_two", "gate"}

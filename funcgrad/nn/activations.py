@@ -23,18 +23,28 @@ from ..verbs import elementwise, reduction, rule
 Axis = int | tuple[int, ...] | None
 
 
+def _real(x: Any) -> Any:
+    """``x``, an array or NumPy scalar, which must not be complex."""
+    if x.dtype.kind == "c":
+        raise TypeError(
+            f"relu, sigmoid, softmax and what is made of them take real numbers, got dtype "
+            f"{x.dtype} and shape {x.shape}. Pass np.real(x), np.imag(x) or np.abs(x)."
+        )
+    return x
+
+
 def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
+    return _real(np.maximum(x, 0))
 
 
 def _sigmoid(x: Any) -> Any:
-    e = np.exp(-np.abs(x))
+    e = np.exp(-np.abs(_real(np.asarray(x))))
     return np.where(x >= 0, 1.0, e) / (1.0 + e)
 
 
 def below_max(x: Any, axis: Axis) -> tuple[Any, Any]:
     """``x`` less its maximum over ``axis``, and the maximum."""
-    x = np.asarray(x)
+    x = _real(np.asarray(x))
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
     if math.isfinite(np.vdot(top, top)):  # no infinity, nor anything that would square to one
         return x - top, top

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, Primitive, call, operand
+from ..core import FUNCTIONS, WEAK, Primitive, call, operand
 from ..errors import UnsupportedError
 from ..verbs import composite, constant, elementwise
 
@@ -39,14 +39,16 @@ def _as_numpy(symbol: Any, ufunc: np.ufunc) -> tuple[Any, Any]:
         try:
             return symbol(x, y)
         except ZeroDivisionError:
-            return float(ufunc(x, y))
+            ans = ufunc(x, y)
+            return complex(ans) if ans.dtype.kind == "c" else float(ans)
 
     return symbol, impl
 
 
 def _power(x: Any, y: Any) -> Any:
-    if type(x) in (float, int) and type(y) in (float, int):
-        return float(np.power(float(x), float(y)))
+    if type(x) in WEAK and type(y) in WEAK:
+        number = complex if complex in (type(x), type(y)) else float
+        return number(np.power(number(x), number(y)))
     return x**y
 
 
@@ -77,7 +79,17 @@ def _power_dx(x: Any, y: Any) -> Any:
 
 
 def _power_dy(x: Any, y: Any) -> Any:
-    return np.where((x == 0) & (y >= 0), 0.0, x**y * np.log(x))
+    return np.where(_is_flat(x, y), 0.0, x**y * _log(x, y))
+
+
+def _is_flat(x: Any, y: Any) -> Any:
+    """Whether x is 0 and x**y, a function of y, is 0 around it or is taken to stand still."""
+    return (x == 0) & ((np.real(y) > 0) | (y == 0) if np.iscomplexobj(y) else y >= 0)
+
+
+def _log(x: Any, y: Any) -> Any:
+    """The logarithm of x in x**y: a complex one of a negative number where y is complex."""
+    return np.log(x + 0j if np.iscomplexobj(y) and not np.iscomplexobj(x) else x)
 
 
 #: ∂(x**y)/∂x = y·x**(y−1), which is 0 where y = 0 even at x = 0.
@@ -91,7 +103,7 @@ power_dx: Primitive = elementwise(
 power_dy: Primitive = elementwise(
     _power_dy,
     lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
-    lambda g, x, y: np.where((x == 0) & (y >= 0), 0.0, g * (power_dy(x, y) * np.log(x))),
+    lambda g, x, y: np.where(_is_flat(x, y), 0.0, g * (power_dy(x, y) * _log(x, y))),
 )
 elementwise(
     np.power,
@@ -174,22 +186,32 @@ elementwise(
     lambda g, x, y: g * softmax_of_two(y * LN2, x * LN2),
 )
 
-# Trigonometric and hyperbolic functions, and their inverses.
+# Trigonometric and hyperbolic functions, and their inverses. On a branch cut of a complex function
+# the sign of a zero tells the side. The sum of −0.0 and 0.0 is 0.0, and so z + 1 is written
+# z − (−1), and 1 − z as −(z − 1).
+
+
+def _root(x: Any) -> Any:
+    """√(1 − x²)."""
+    if x.dtype.kind == "c":
+        return np.sqrt(-(x - 1.0)) * np.sqrt(x - -1.0)
+    return np.sqrt((1.0 - x) * (1.0 + x))
+
 
 elementwise(np.sin, lambda g, x: g * np.cos(x))
 elementwise(np.cos, lambda g, x: -g * np.sin(x))
 elementwise(np.tan, lambda g, ans: g * (1.0 + ans * ans))
-elementwise(np.arcsin, lambda g, x: g / np.sqrt((1.0 - x) * (1.0 + x)))
-elementwise(np.arccos, lambda g, x: -g / np.sqrt((1.0 - x) * (1.0 + x)))
+elementwise(np.arcsin, lambda g, x: g / _root(x))
+elementwise(np.arccos, lambda g, x: -g / _root(x))
 elementwise(np.arctan, lambda g, x: g / (1.0 + x * x))
 elementwise(np.sinh, lambda g, x: g * np.cosh(x))
 elementwise(np.cosh, lambda g, x: g * np.sinh(x))
 elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
 elementwise(
     np.arcsinh,
-    lambda g, x: g / (np.sqrt(1.0 + x * x) if x.dtype.kind == "c" else np.hypot(1.0, x)),
+    lambda g, x: g / (np.sqrt(x * x - -1.0) if x.dtype.kind == "c" else np.hypot(1.0, x)),
 )
-elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)))
+elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x - -1.0)))
 elementwise(np.arctanh, lambda g, x: g / ((1.0 - x) * (1.0 + x)))
 elementwise(np.deg2rad, lambda g: g * (math.pi / 180.0))
 elementwise(np.radians, lambda g: g * (math.pi / 180.0))
@@ -272,6 +294,12 @@ elementwise(
     None,
 )
 elementwise(np.conjugate, lambda g: np.conj(g))
+
+
+@composite(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    ans = np.arctan2(np.imag(z), np.real(z))
+    return np.rad2deg(ans) if deg else ans
 
 
 def _choice(ufunc: Any, wins: Any) -> None:
