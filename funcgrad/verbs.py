@@ -21,6 +21,9 @@ without it vmap runs one example at a time, with a warning. Rule bodies are plai
 on raw arrays at first order and traces like any other code when a derivative is differentiated
 again. In them constants are Python floats (a NumPy scalar would turn float32 into float64), a mask
 is ``np.where(m, g, 0.0)`` and never a product (inf · 0 is NaN), and nothing branches on a value.
+
+A verb takes NumPy's functions, which traced values then find, and functions of one's own or of a C
+library, for which it returns what is called in their place.
 """
 
 from __future__ import annotations
@@ -37,8 +40,10 @@ from .core import (
     FUNCTIONS,
     OPERATORS,
     UFUNCS,
+    WEAK,
     Primitive,
     Tracer,
+    bind,
     function_name,
     holds_tracer,
     operand,
@@ -47,18 +52,20 @@ from .core import (
 from .errors import DerivativeLostError, UnsupportedError
 from .pull import Pull, Rule, signature
 
-#: Every primitive by name. The test table must have a row for each.
+#: Every primitive of NumPy's and funcgrad's functions by name. The test table has a row for each.
 PRIMITIVES: dict[str, Primitive] = {}
 
 
 # Calls of NumPy functions, brought to one form.
 
 
-def _parameters(function: Any, names: str | None) -> dict[str, Any]:
+def _parameters(function: Any, names: str | dict[str, Any] | None) -> dict[str, Any]:
     """Parameter names of a NumPy function with their defaults.
 
     Older releases hide the signatures of functions written in C, for which ``names`` gives them.
     """
+    if isinstance(names, dict):
+        return names
     if names is None and isinstance(function, np.ufunc):
         names = " ".join(f"x{i}" for i in range(function.nin))
     if names is None:
@@ -80,7 +87,7 @@ def _adapter(
     handler: Rule,
     operands: int,
     keywords: frozenset[str],
-    names: str | None = None,
+    names: str | dict[str, Any] | None = None,
     sequence: bool = False,
 ) -> Rule:
     """``handler`` behind NumPy's own signature: the first ``operands`` parameters by position, the
@@ -163,20 +170,26 @@ def _declare(
 
     ``dispatches``: the function, not being NumPy's, yet reaches this primitive again on tracers.
     """
-    is_numpys = isinstance(function, np.ufunc) or function.__module__.startswith("numpy")
+    module = getattr(function, "__module__", None) or ""
+    by_objects = isinstance(function, np.ufunc) and set("".join(function.types)) <= set("O->")
+    is_numpys = (isinstance(function, np.ufunc) and not by_objects) or (
+        module.startswith("numpy") and not isinstance(function, np.vectorize | np.ufunc)
+    )
+    if not is_numpys and module.partition(".")[0] != "funcgrad":
+        declared = Declared(function, pulls, pushes, batch, accepts, operands, names, by_objects)
+        if by_objects:
+            UFUNCS[function] = declared
+        return declared
     dispatches = dispatches or is_numpys
     primitive = Primitive(_primitive_name(function), function, pulls, pushes, batch, dispatches)
-    if PRIMITIVES.setdefault(primitive.name, primitive) is not primitive:
-        raise ValueError(f"a primitive named {primitive.name!r} is declared already")
+    PRIMITIVES[primitive.name] = primitive
     if isinstance(function, np.ufunc):
         UFUNCS[function] = primitive
     elif is_numpys:
-        compiled = [pulls] if isinstance(pulls, Pull) else [p for p in pulls or () if p]
-        taken = {key for p in compiled for kind, key, _ in p.sources if kind == "keyword"}
         count = operands or (len(pulls) if isinstance(pulls, list) else 1)
-        FUNCTIONS[function] = _adapter(
-            function, primitive, count, frozenset(taken.union(accepts)), names
-        )
+        keywords = _keywords(pulls).union(accepts)
+        _complete(primitive, _parameters(function, names), count)
+        FUNCTIONS[function] = _adapter(function, primitive, count, keywords, names)
     if symbol is not None:
         # Operators compute on raw operands as Python does: on NumPy scalars that is ten times as
         # fast, and a Python float stays weak where a ufunc would make it a strong float64.
@@ -184,6 +197,113 @@ def _declare(
         impl = function if dispatches and not is_numpys else impl
         OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes, batch, True)
     return primitive
+
+
+def _rule(rule: Rule, elementwise: bool = False, broadcasts: bool = False) -> Pull:
+    if not hasattr(rule, "__code__"):
+        raise TypeError(
+            f"a rule is a Python function, whose parameters say what it takes, and got {rule!r}. "
+            f"Write lambda g, x: …"
+        )
+    return Pull(rule, elementwise, broadcasts)
+
+
+def _keywords(pulls: Any) -> frozenset[str]:
+    """The keywords that the rules of a primitive name."""
+    return frozenset(
+        key for p in _compiled(pulls) for kind, key, _ in p.sources if kind == "keyword"
+    )
+
+
+def _compiled(pulls: Any) -> list[Pull]:
+    return [pulls] if isinstance(pulls, Pull) else [p for p in pulls or () if p]
+
+
+class Declared(Primitive):
+    """A primitive of a function that NumPy knows nothing of: what is called is this."""
+
+    __slots__ = ("__name__", "__signature__", "adapted")
+
+    def __init__(
+        self,
+        function: Any,
+        pulls: Any,
+        pushes: Any,
+        batch: BatchRule,
+        accepts: Sequence[str],
+        operands: int | None,
+        names: str | None,
+        by_objects: bool,
+    ) -> None:
+        name = getattr(function, "__name__", type(function).__name__).removesuffix(" (vectorized)")
+
+        def impl(*operands: Any, **keywords: Any) -> Any:
+            ans = function(*operands, **keywords)
+            if by_objects or not (type(ans) in WEAK or isinstance(ans, np.ndarray | np.generic)):
+                return _numbers(ans, operands)
+            return ans
+
+        impl.__name__ = name
+        impl.__module__ = getattr(function, "__module__", None) or "numpy"
+        super().__init__(name, impl, pulls, pushes, batch, dispatches=False)
+        self.__name__ = name
+        if isinstance(pulls, list) and not pulls:
+            raise TypeError(f"{name}: give one rule for each operand, or declare it a constant.")
+        count = operands or (len(pulls) if isinstance(pulls, list) else 1)
+        try:
+            parameters = _parameters(function, names)
+        except ValueError:  # as for many functions written in C
+            parameters = {f"x{i}": inspect.Parameter.empty for i in range(count)}
+        _complete(self, parameters, count)
+        by_place = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        self.__signature__ = inspect.Signature([inspect.Parameter(p, by_place) for p in parameters])
+        if isinstance(pulls, Pull):
+            self.adapted = lambda *args, **kw: bind(self, tuple(map(operand, args)), kw)
+        else:
+            self.adapted = _adapter(
+                impl,
+                lambda *args, **keywords: bind(self, args, keywords),
+                count,
+                _keywords(pulls).union(accepts),
+                parameters,
+            )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not holds_tracer([args, *kwargs.values()]):
+            return self.impl(*map(operand, args), **kwargs)
+        return self.adapted(*args, **kwargs)
+
+
+def _complete(primitive: Primitive, parameters: dict[str, Any], count: int) -> None:
+    """Raise unless every rule names what a call has, and give its keywords the call's defaults."""
+    pushes = primitive.pushes if isinstance(primitive.pushes, list) else []
+    for pull in [*_compiled(primitive.pulls), *_compiled(pushes)]:
+        sources = []
+        for kind, key, default in pull.sources:
+            if kind == "keyword" and key not in parameters and default is ...:
+                raise TypeError(
+                    f"{primitive.name}: its rule takes {key!r}, which is no parameter of the "
+                    f"function ({', '.join(parameters)}). Beside g, a rule takes ans, the operands "
+                    f"as x, y, z, and keywords by their own names."
+                )
+            if kind in ("operand", "like") and key >= count and isinstance(primitive.pulls, list):
+                raise TypeError(
+                    f"{primitive.name}: its rule takes {'xyz'[key]!r}, operand {key}, and it is "
+                    f"declared with rules for {count}."
+                )
+            if kind == "keyword" and default is ...:
+                default = parameters[key]
+            sources.append((kind, key, default))
+        pull.sources = tuple(sources)
+
+
+def _numbers(ans: Any, operands: Sequence[Any]) -> Any:
+    """A result that is made of Python's objects, in the precision of the operands."""
+    found = np.asarray(ans)
+    if found.dtype.kind == "O":
+        dtype = np.result_type(*operands)
+        found = found.astype(dtype if dtype.kind in "fc" else float)
+    return found[()] if found.ndim == 0 else found
 
 
 def _primitive_name(function: Any) -> str:
@@ -197,8 +317,8 @@ def elementwise(
 
     ``jvp`` is for a function of one complex operand that is not holomorphic.
     """
-    pulls = [rule and Pull(rule, elementwise=True) for rule in rules]
-    pushes = pulls if jvp is None else [Pull(jvp, elementwise=True)]
+    pulls = [rule and _rule(rule, elementwise=True) for rule in rules]
+    pushes = pulls if jvp is None else [_rule(jvp, elementwise=True)]
     return _declare(function, pulls, pushes, batch=aligned, symbol=symbol)
 
 
@@ -212,7 +332,8 @@ def linear(
     names: str | None = None,
 ) -> Primitive:
     """Declare an operation linear in its operands; ``transpose`` pulls a cotangent back to them."""
-    pulls = Pull(transpose) if variadic else [Pull(transpose)]
+    pull = _rule(transpose)
+    pulls = pull if variadic else [pull]
     return _declare(function, pulls, "linear", batch=batch, accepts=accepts, names=names)
 
 
@@ -220,13 +341,13 @@ def bilinear(
     function: Any, lhs: Rule, rhs: Rule, *, batch: BatchRule = looped, symbol: Any = None
 ) -> Primitive:
     """Declare a product: linear in each of two operands while the other stands still."""
-    pulls = [Pull(lhs, broadcasts=True), Pull(rhs, broadcasts=True)]
+    pulls = [_rule(lhs, broadcasts=True), _rule(rhs, broadcasts=True)]
     return _declare(function, pulls, "multilinear", batch=batch, symbol=symbol)
 
 
 def multilinear(function: Any, transpose: Rule, *, batch: BatchRule = looped) -> Primitive:
     """Declare a product of any number of operands; ``transpose`` serves operand ``i``."""
-    return _declare(function, Pull(transpose), "multilinear", batch=batch)
+    return _declare(function, _rule(transpose), "multilinear", batch=batch)
 
 
 def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> Primitive:
@@ -286,8 +407,8 @@ def rule(
     dispatches: bool = False,
 ) -> Primitive:
     """Declare an operation by its two derivatives, one rule an operand each."""
-    pulls = [r and Pull(r) for r in ([vjp] if callable(vjp) else vjp)]
-    pushes = [r and Pull(r) for r in ([jvp] if callable(jvp) else jvp)]
+    pulls = [r and _rule(r) for r in ([vjp] if callable(vjp) else vjp)]
+    pushes = [r and _rule(r) for r in ([jvp] if callable(jvp) else jvp)]
     return _declare(
         function,
         pulls,
