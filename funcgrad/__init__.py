@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from . import check, debug, nn, optim, random, toy, tree
+from . import check, debug, nn, optim, random, toy, tree, verbs
 from .check import check_grads, numerical_grad
 from .control import cond, fori_loop, scan, switch, while_loop
 from .control import map as map  # not in __all__, where import * would hide Python's own
@@ -75,6 +75,7 @@ __all__ = [
     "tree",
     "value",
     "value_and_grad",
+    "verbs",
     "vhp",
     "vjp",
     "vmap",
