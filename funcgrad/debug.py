@@ -27,7 +27,6 @@ cotangents, in the order of the walk
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +35,7 @@ import numpy as np
 from . import transform, tree
 from .core import Primitive, Tracer, is_traced, raw
 from .graph import named_arguments, named_leaves
+from .joint import Joint
 from .program import Variable, distinct_names, header, literal, named, type_text
 from .pull import Like, Pull
 from .tape import Tape
@@ -99,8 +99,8 @@ class _Listing(Tape):
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f, "tape")
         self.leaves: list[tuple[str, Any]] = []
-        self.variables: list[Variable] = []  # of each node, inputs first
-        self.operations: list[str] = []
+        self.variables: dict[int, Variable] = {}  # by node
+        self.operations: dict[int, str] = {}
         self.visits: dict[int, Any] = {}
 
     def enter(self, label: str, leaf: Any) -> Any:
@@ -109,9 +109,9 @@ class _Listing(Tape):
         self.leaves.append((label, Variable(leaf, label) if real else leaf))
         if not real:
             return leaf
-        self.variables.append(self.leaves[-1][1])
-        self.operations.append("")
-        return self.born(leaf)
+        t = self.born(leaf)
+        self.variables[t.node] = self.leaves[-1][1]
+        return t
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         if primitive is named and self.variables[operands[0].node].name is None:
@@ -121,12 +121,32 @@ class _Listing(Tape):
         ans = super().process(primitive, operands, keywords)
         if type(ans) is Tracer and ans.owner is self:
             is_name = primitive is named
-            self.variables.append(Variable(ans.value, keywords["label"] if is_name else None))
-            self.operations.append("" if is_name else f" = {primitive.name}")
-            self.edges[start + 2 :: 5] = [
-                self.overheard(pull, ans.node) for pull in self.edges[start + 2 :: 5]
-            ]
+            self.variables[ans.node] = Variable(ans.value, keywords["label"] if is_name else None)
+            if not is_name:
+                self.operations[ans.node] = f" = {primitive.name}"
+            self.listen(start)
         return ans
+
+    def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:  # type: ignore[override]
+        start = len(self.edges)
+        ans = super().joint(primitive, operands, keywords)
+        outs = ans if type(ans) is tuple else (ans,)
+        whole = self.edges[start]  # the node that all results come from
+        if type(ans) is tuple:
+            self.variables[whole] = _together(outs)
+        self.operations[whole] = f" = {primitive.name}"
+        for k, out in enumerate(outs):
+            if type(out) is Tracer and out.owner is self:
+                self.variables[out.node] = Variable(out.value)
+                if type(ans) is tuple:
+                    self.operations[out.node] = f" = result {k} of {primitive.name}"
+        self.listen(start)
+        return ans
+
+    def listen(self, start: int) -> None:
+        """Note the cotangents that the rules of the edges from ``start`` on are called with."""
+        rules = zip(self.edges[start + 2 :: 5], self.edges[start::5])
+        self.edges[start + 2 :: 5] = [self.overheard(pull, child) for pull, child in rules]
 
     def overheard(self, pull: Pull, node: int) -> Pull:
         """``pull``, noting the cotangent that it is called with."""
@@ -147,8 +167,13 @@ class _Listing(Tape):
                 like = Like(t)
                 seeds[t.node] = seeds.get(t.node, 0.0) + np.ones(like.shape, like.dtype)[()]
         gradients = self.walk(seeds)
-        names = [*distinct_names(self.variables, self.leaves).values()]
-        nodes = list(map(operator.add, names, self.operations))
+        for node in (*self.edges[::5], *self.edges[1::5]):
+            if node not in self.variables:  # what a checkpoint ran has left only edges around it
+                self.variables[node] = _together(())
+                self.operations[node] = " = checkpoint"
+        texts = distinct_names(list(self.variables.values()), self.leaves)
+        names = {node: texts[variable] for node, variable in self.variables.items()}
+        nodes = {node: name + self.operations.get(node, "") for node, name in names.items()}
         edges = [
             (f"{names[parent]} → {nodes[child]}", str(self.variables[child]))
             for child, parent in zip(self.edges[::5], self.edges[1::5])
@@ -166,9 +191,16 @@ class _Listing(Tape):
         )
 
 
+def _together(outs: tuple[Any, ...]) -> Variable:
+    """The variable that stands for several results, or for some that nothing is known of."""
+    variable = Variable(0.0)
+    variable.text = f"{len(outs)} result{'s' * (len(outs) != 1)}" if outs else ""
+    return variable
+
+
 def _columns(rows: list[tuple[str, str]]) -> list[str]:
     width = max((len(left) for left, _ in rows), default=0)
-    return [f"  {left:{width}}    {right}" for left, right in rows]
+    return [f"  {left:{width}}    {right}".rstrip() for left, right in rows]
 
 
 def _cotangent(g: Any) -> str:

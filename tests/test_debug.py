@@ -192,3 +192,31 @@ def test_the_walk_is_the_one_that_grad_takes():
     # The zero cotangent of the branch not taken meets an infinite derivative, and annihilates it.
     text = debug.tape(lambda x: np.where(x > 0, np.sqrt(x), 0.0))(0.0)
     assert text.splitlines()[-1].split() == ["x", "0.0"]
+
+
+def test_tape_of_an_operation_with_several_results():
+    @fg.custom_vjp
+    def pair(x):
+        return x, x * 2.0
+
+    pair.defvjp(lambda x: (pair(x), None), lambda _, g: (g[0] + 2.0 * g[1],))
+    assert debug.tape(lambda x: pair(x)[0] * x)(2.0).splitlines() == [
+        "tape of <lambda>(x: float)",
+        "edges, parent → node",
+        "  x → a = pair                2 results",
+        "  a → b = result 0 of pair    float",
+        "  a → c = result 1 of pair    float",
+        "  b → d = multiply            float",
+        "  x → d = multiply            float",
+        "cotangents, in the order of the walk",
+        "  d = multiply            1.0",
+        "  b = result 0 of pair    2.0",
+        "  a = pair                [2.0, 0.0]",
+        "  x                       4.0",
+    ]
+
+
+def test_tape_of_a_checkpoint():
+    text = debug.tape(lambda x: fg.checkpoint(np.sin)(x))(0.0)
+    assert "x → a = checkpoint" in text
+    assert text.endswith("x    1.0")
