@@ -132,9 +132,14 @@ def hessian(
            [2., 0.]])
     """
 
+    def first(*args: Any, **kwargs: Any) -> Any:
+        rows = _Rows("hessian", f, args, kwargs, argnums, has_aux, holomorphic)
+        return rows.jacobian(chunk_size=None)
+
+    first.__name__ = getattr(f, "__name__", type(f).__name__)  # for errors
+
     @named("hessian", f)
     def second(*args: Any, **kwargs: Any) -> Any:
-        first = jacrev(f, argnums, has_aux, holomorphic=holomorphic)
         return _by_columns(
             "hessian", first, args, kwargs, argnums, has_aux, chunk_size, holomorphic
         )

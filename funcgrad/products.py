@@ -109,8 +109,8 @@ def elementwise_grad(
     Each element of f's result must depend on the one element of the argument at its place, and
     structure and shapes of the two are the same; the derivative is like the argument. Elements that
     mix raise a ``ValueError``: random weights on the results must come back as weights on the
-    derivatives. What mixes by less than rounding is not seen. With ``has_aux``, ``f`` returns
-    ``(result, aux)`` and the derivative function ``(derivative, aux)``.
+    derivatives, to half of the digits, so that what mixes by less is not seen. With ``has_aux``,
+    ``f`` returns ``(result, aux)`` and the derivative function ``(derivative, aux)``.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.elementwise_grad(lambda x: x**3)(np.array([1.0, 2.0]))

@@ -184,7 +184,7 @@ def test_hessian_of_a_scalar():
 # What is refused.
 
 
-@BOTH
+@pytest.mark.parametrize("jac", [jacfwd, jacrev, jacobian, hessian])
 @pytest.mark.parametrize(
     "f, args, error, message",
     [
