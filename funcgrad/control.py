@@ -61,7 +61,7 @@ def scan(
         state = carry.checked(pair[0])
         if ys is None:
             ys = Form(pair[1], label, "y", "after the first step", "after a later one")
-        stacks.append([own(y) for y in tree.leaves(ys.checked(pair[1]))])
+        stacks.append([own(y) for y in ys.leaves(pair[1])])
     if reverse:
         stacks.reverse()
     return state, tree.unflatten(ys.structure, [np.stack(column) for column in zip(*stacks)])
@@ -192,14 +192,18 @@ class Form:
             self.kinds.append(_kind(plain if type(plain) in WEAK else leaf))
 
     def checked(self, other: Any) -> Any:
-        """``other``, which raises unless it has this form."""
+        """``other`` in containers of its own, which raises unless it has this form."""
+        return tree.unflatten(self.structure, self.leaves(other))
+
+    def leaves(self, other: Any) -> list[Any]:
+        """The leaves of ``other``, which raises unless it has this form."""
         leaves, structure = tree.flatten(other)
         if structure is not self.structure and structure != self.structure:
             what = f"{self.label}: {self.what} {self.later}"
             tree.check_same(self.structure, structure, what, f"{self.what} {self.first}")
         if [_kind(leaf) for leaf in leaves] == self.kinds:
-            return other
-        return tree.unflatten(structure, [self._settled(i, x) for i, x in enumerate(leaves)])
+            return leaves
+        return [self._settled(i, leaf) for i, leaf in enumerate(leaves)]
 
     def _settled(self, i: int, leaf: Any) -> Any:
         """The leaf ``i`` of a later tree, where one of the two may be a Python number."""
@@ -243,9 +247,10 @@ class Form:
 
 def _kind(leaf: Any) -> tuple[Any, Any]:
     """The shape and dtype of a leaf; of a Python number None and its type."""
-    if isinstance(leaf, np.ndarray | np.generic | Tracer):
+    try:
         return leaf.shape, leaf.dtype
-    return None, type(leaf)
+    except AttributeError:
+        return None, type(leaf)
 
 
 # Values that differ between the examples of a vmap.

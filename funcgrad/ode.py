@@ -102,8 +102,8 @@ def odeint(
 
     def slope(y: Leaves, t: Any) -> Leaves:
         # Copies on both sides: func may change its argument, and return one buffer each time.
-        dy = form.checked(func(tree.unflatten(structure, [own(x) for x in y]), t, *args))
-        return [_strong(own(x)) for x in tree.leaves(dy)]
+        dy = func(tree.unflatten(structure, [own(x) for x in y]), t, *args)
+        return [_strong(own(x)) for x in form.leaves(dy)]
 
     def norm(xs: Leaves, scales: Leaves) -> float:
         """The root mean square of ``xs`` over ``scales``, in that example where it is largest."""
