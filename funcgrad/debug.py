@@ -105,9 +105,9 @@ class _Listing(Tape):
 
     def enter(self, label: str, leaf: Any) -> Any:
         """A traced stand-in for a float leaf of the arguments; another leaf as it is."""
-        real = transform.is_real(leaf)
-        self.leaves.append((label, Variable(leaf, label) if real else leaf))
-        if not real:
+        has_gradient = transform.is_inexact(leaf)
+        self.leaves.append((label, Variable(leaf, label) if has_gradient else leaf))
+        if not has_gradient:
             return leaf
         t = self.born(leaf)
         self.variables[t.node] = self.leaves[-1][1]

@@ -70,6 +70,7 @@ def sgd(
     plain = not is_traced(momentum) and momentum == 0.0
 
     def init(params: Any) -> SgdState:
+        _check_real("sgd", params)
         return SgdState(None if plain else tree.map(np.zeros_like, params))
 
     def update(grads: Any, state: SgdState, params: Any = None) -> tuple[Any, SgdState]:
@@ -101,6 +102,7 @@ def adam(
     """
 
     def init(params: Any) -> AdamState:
+        _check_real("adam", params)
         return AdamState(0, tree.map(np.zeros_like, params), tree.map(np.zeros_like, params))
 
     def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
@@ -136,6 +138,7 @@ def clip_by_global_norm(max_norm: float) -> GradientTransformation:
     """
 
     def update(grads: Any, state: tuple[()], params: Any = None) -> tuple[Any, tuple[()]]:
+        _check_real("clip_by_global_norm", grads)
         gs, structure = _leaves(grads, params)
         squares = [np.sum(np.square(np.float64(1.0) * g)) for g in gs]
         norm = np.sqrt(sum(squares))
@@ -227,6 +230,17 @@ def _cast(x: Any, like: Any) -> Any:
     """``x`` in the dtype of ``like``, where that has one."""
     dtype = getattr(like, "dtype", None)
     return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+
+
+def _check_real(name: str, params: Any) -> None:
+    """Raise where a leaf of the parameters, or of their gradients, is complex."""
+    for path, leaf in tree.leaves_with_path(params):
+        if np.iscomplexobj(leaf):
+            raise TypeError(
+                f"{name}: {tree.keystr(path) or 'the parameter'} is complex, and a "
+                f"function grows fastest along the conjugate of its gradient. Keep the real and the "
+                f"imaginary part as two parameters."
+            )
 
 
 def _check_state(name: str, state: Any, kind: type) -> None:

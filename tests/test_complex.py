@@ -159,3 +159,168 @@ def test_every_primitive_is_in_the_complex_column():
     checked |= {row.name for row in COMPLEX_ELEMENTWISE} | {row[0] for row in CONSTANT}
     assert sorted(PRIMITIVES.keys() - checked - REAL - INTEGER_ONLY) == []
     assert sorted(REAL - PRIMITIVES.keys()) == []
+
+
+# The transforms.
+
+Z = np.array([1.0 + 2.0j, 3.0 - 1.0j])
+
+
+def power_of(z):
+    return np.sum(np.abs(z) ** 2)
+
+
+def test_the_gradient_of_a_real_function():
+    np.testing.assert_allclose(fg.grad(power_of)(Z), 2 * np.conj(Z))  # ∂f/∂x − i·∂f/∂y
+    value, gradient = fg.value_and_grad(np.abs)(3.0 + 4.0j)
+    np.testing.assert_allclose([value, gradient], [5.0, 0.6 - 0.8j])
+    assert type(gradient) is np.complex128
+    assert fg.grad(power_of)(Z.astype(np.complex64)).dtype == np.complex64
+    np.testing.assert_allclose(fg.vmap(fg.grad(power_of))(Z), 2 * np.conj(Z))
+    rows = fg.jacrev(lambda z: np.stack([np.sum(z.real), np.sum(z.imag)]))(Z)
+    np.testing.assert_allclose(rows, [[1.0, 1.0], [-1.0j, -1.0j]])
+
+
+def test_a_real_argument_with_complex_values_on_the_way_has_a_real_gradient():
+    x = np.array([0.5, 2.0])
+    gradient = fg.grad(lambda x: np.sum(np.abs(np.exp(1j * x) + x) ** 2))(x)
+    np.testing.assert_allclose(gradient, 2 * x + 2 * np.cos(x) - 2 * x * np.sin(x))
+    assert gradient.dtype == np.float64
+    columns = fg.jacfwd(lambda x: np.exp(1j * x))(x)
+    np.testing.assert_allclose(columns, np.diag(1j * np.exp(1j * x)))
+
+
+def test_a_cotangent_is_transposed_and_not_conjugated():
+    matrix = np.array([[1.0, 2.0j], [3.0, 1.0 + 1.0j]])
+    _, pullback = fg.vjp(lambda z: matrix @ z, Z)
+    np.testing.assert_allclose(pullback(Z)[0], matrix.T @ Z)
+    np.testing.assert_allclose(fg.jvp(np.conj, (Z,), (1j * Z,))[1], np.conj(1j * Z))
+    np.testing.assert_allclose(fg.vjp(np.conj, Z)[1](1j * Z)[0], np.conj(1j * Z))
+
+
+def test_the_derivative_of_a_holomorphic_function():
+    def f(z):
+        return np.sum(z**3)
+
+    np.testing.assert_allclose(fg.grad(f, holomorphic=True)(Z), 3 * Z**2)
+    np.testing.assert_allclose(fg.value_and_grad(f, holomorphic=True)(Z)[1], 3 * Z**2)
+    np.testing.assert_allclose(fg.hessian(f, holomorphic=True)(Z), np.diag(6 * Z))
+    for jacobian in (fg.jacrev, fg.jacfwd, fg.jacobian):
+        np.testing.assert_allclose(jacobian(np.sin, holomorphic=True)(Z), np.diag(np.cos(Z)))
+    second = fg.grad(fg.grad(np.sin, holomorphic=True), holomorphic=True)
+    np.testing.assert_allclose(second(1.0 + 1.0j), -np.sin(1.0 + 1.0j))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: fg.grad(np.sin)(1j), "one real float.*complex128.*holomorphic=True"),
+        (lambda: fg.grad(lambda x: 1j * x)(1.0), "one real float.*complex128"),
+        (lambda: fg.jacrev(np.sin)(Z), "complex128.*holomorphic=True"),
+        (lambda: fg.jacfwd(np.sin)(Z), "argument 0 has.*must be real.*holomorphic=True"),
+        (lambda: fg.jacobian(np.abs)(Z), "must be real"),
+        (lambda: fg.hessian(power_of)(Z), "must be real"),
+        (lambda: fg.grad(np.sin, holomorphic=True)(1.0), r"must be complex.*astype\(complex\)"),
+        (lambda: fg.jacfwd(np.sin, holomorphic=True)(1.0), "must be complex"),
+        (lambda: fg.jacrev(np.sin, holomorphic=True)(1.0), "must be complex"),
+        (lambda: fg.grad(np.abs, holomorphic=True)(1j), "one complex number.*float64"),
+        (lambda: fg.jacrev(np.abs, holomorphic=True)(1j), "results must be complex"),
+        (lambda: fg.jacfwd(np.abs, holomorphic=True)(1j), "results must be complex"),
+        (lambda: fg.jvp(np.sin, (1.0,), (1j,)), "tangent of argument 0.*complex128"),
+        (lambda: fg.optim.adam(0.1).init({"z": Z}), r"adam: \['z'\] is complex"),
+        (lambda: fg.optim.sgd(0.1).init(Z), "sgd: the parameter is complex"),
+        (lambda: fg.optim.clip_by_global_norm(1.0).update(Z, ()), "is complex"),
+        (lambda: fg.vjp(np.real_if_close, Z), "real_if_close has no derivative rule"),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises((TypeError, fg.UnsupportedError), match=message):
+        call()
+
+
+def test_products_with_the_second_derivatives_of_a_real_function():
+    def f(z):
+        return np.sum(np.abs(z) ** 4)
+
+    v = np.array([1.0 - 1.0j, 2.0j])
+    (product,) = fg.hvp(f, (Z,), (v,))
+    close(product, along(fg.grad(f), [Z], [v]), 1.0)
+    np.testing.assert_allclose(fg.vhp(f, (Z,), (v,))[0], product)
+    _, push = fg.linearize(fg.grad(f), Z)
+    np.testing.assert_allclose(push(v), product)
+
+
+# Singular points, and branch cuts.
+
+
+def test_a_zero_cotangent_annihilates():
+    def f(z):
+        return np.sum(np.where(z == 0, 1.0, np.sin(z) / z))
+
+    z = np.array([0.0, 1.0j])
+    with np.errstate(all="ignore"):
+        gradient = fg.grad(f, holomorphic=True)(z)
+    np.testing.assert_allclose(gradient, [0.0, (np.cos(1j) * 1j - np.sin(1j)) / (1j) ** 2])
+    assert fg.grad(np.abs)(0j) == 0
+    assert fg.grad(lambda z: np.abs(fg.grad(np.abs)(z)))(0j) == 0
+
+
+def test_powers_of_zero():
+    def slope(x, y, argnum):
+        return fg.grad(lambda x, y: x**y, argnum, holomorphic=True)(x, y)
+
+    assert slope(0j, 1 + 0j, 0) == 1
+    assert slope(0j, 0j, 0) == 0
+    assert slope(0j, 2 + 1j, 0) == 0
+    assert slope(0j, 2 + 1j, 1) == 0
+    assert slope(0j, 0j, 1) == 0
+
+
+def test_a_complex_power_of_a_negative_number():
+    np.testing.assert_allclose(
+        fg.grad(lambda y: np.float64(-2.0) ** y, holomorphic=True)(1.0 + 1.0j),
+        (-2.0 + 0j) ** (1 + 1j) * np.log(-2.0 + 0j),
+    )
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize(
+    "function, x",
+    [
+        *[(f, x) for f in (np.arcsin, np.arccos, np.arctanh) for x in (2.0, -2.0)],
+        *[(np.arccosh, x) for x in (0.5, -0.5, -2.0)],
+        *[(f, -2.0) for f in (np.log, np.sqrt, np.log2, np.log10, np.log1p)],
+        *[(lambda z: z**1.5, -2.0), (lambda z: z ** (1 + 1j), -2.0)],
+    ],
+)
+def test_on_a_branch_cut_along_the_real_axis_the_sign_of_zero_is_the_side(function, x, zero):
+    def f(t):
+        return function(np.array(complex(t, zero)))
+
+    tangent = fg.jvp(function, (np.array(complex(x, zero)),), (np.array(1.0),))[1]
+    close(tangent, along(f, [x], [1.0]), 1.0)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@pytest.mark.parametrize("function", [np.arcsinh, np.arctan])
+@pytest.mark.parametrize("y", [2.0, -2.0])
+def test_on_a_branch_cut_along_the_imaginary_axis_too(function, y, zero):
+    def f(t):
+        return function(np.array(complex(zero, t)))
+
+    tangent = fg.jvp(function, (np.array(complex(zero, y)),), (np.array(1j),))[1]
+    close(tangent, along(f, [y], [1.0]), 1.0)
+
+
+# Pytrees.
+
+
+def test_a_pytree_of_real_and_complex_leaves():
+    p = {"z": Z, "r": np.array([2.0, 1.0])}
+    gradient = fg.grad(lambda p: power_of(p["z"] * p["r"]))(p)
+    np.testing.assert_allclose(gradient["z"], 2 * np.conj(Z) * p["r"] ** 2)
+    np.testing.assert_allclose(gradient["r"], 2 * p["r"] * np.abs(Z) ** 2)
+    raveled = fg.grad(lambda p: power_of(fg.tree.ravel(p)[0]))(p)
+    np.testing.assert_allclose(raveled["z"], 2 * np.conj(Z))
+    np.testing.assert_allclose(raveled["r"], 2 * p["r"])
+    assert [g.dtype for g in fg.tree.leaves(raveled)] == [x.dtype for x in fg.tree.leaves(p)]

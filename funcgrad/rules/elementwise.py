@@ -220,7 +220,7 @@ elementwise(np.degrees, lambda g: g * (180.0 / math.pi))
 
 
 def _unit(x: Any, ans: Any) -> Any:
-    return np.where(ans == 0, 0.0, x / ans)
+    return np.where(ans == 0, 0.0, np.divide(x, ans))
 
 
 #: x / ans where ans is a length that x contributes to; 0 at the origin.
