@@ -233,8 +233,8 @@ class _Call:
                 )
             if youngest(tree.leaves(args[i])) is not None:
                 raise TypeError(
-                    f"{self.label}: argument {i % count} is traced, and nondiff_argnums says that it has "
-                    f"no derivative. Pass value(x), or leave it out of nondiff_argnums."
+                    f"{self.label}: argument {i % count} is traced, and nondiff_argnums says that "
+                    f"it has no derivative. Pass value(x), or leave it out of nondiff_argnums."
                 )
         fixed = [i % count for i in function.nondiff_argnums]
         if len(set(fixed)) < len(fixed):

@@ -1,8 +1,10 @@
 """Rules of one's own: what bodies see, what they may return, and every route through them."""
 
 import functools
+import importlib.util
 import math
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,11 @@ import funcgrad as fg
 from funcgrad import custom_jvp, custom_vjp, verbs
 from funcgrad.core import FUNCTIONS
 from funcgrad.verbs import PRIMITIVES
+
+_PATH = Path(__file__).parents[1] / "examples" / "custom_rule.py"
+_SPEC = importlib.util.spec_from_file_location("custom_rule", _PATH)
+custom_rule = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(custom_rule)
 
 X = np.array([0.5, 1.5, 2.5])
 STACK = np.stack([X, X + 1.0])
@@ -419,3 +426,14 @@ def test_a_linear_function_without_a_batch_rule_loops_with_a_warning():
     fg.check_grads(f, (X,))
     with pytest.warns(fg.LoopWarning, match="backwards one example at a time"):
         assert fg.vmap(f)(STACK).tolist() == STACK[:, ::-1].tolist()
+
+
+def test_the_example_finds_a_distribution_by_its_quartiles(capsys):
+    shape, scale = custom_rule.main(["--quick"])
+    assert "quartiles off by" in capsys.readouterr().out
+    for level, quartile in zip(custom_rule.LEVELS, [1.5, 4.0]):
+        assert custom_rule.gamma_cdf(shape, quartile / scale) == pytest.approx(level, rel=1e-10)
+
+
+def test_the_rule_of_the_example_agrees_with_differences():
+    fg.check_grads(custom_rule.gamma_quantile, (0.3, 1.7), order=1)
