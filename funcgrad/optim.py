@@ -238,8 +238,8 @@ def _check_real(name: str, params: Any) -> None:
         if np.iscomplexobj(leaf):
             raise TypeError(
                 f"{name}: {tree.keystr(path) or 'the parameter'} is complex, and a "
-                f"function grows fastest along the conjugate of its gradient. Keep the real and the "
-                f"imaginary part as two parameters."
+                f"function grows fastest along the conjugate of its gradient. Keep the real and "
+                f"the imaginary part as two parameters."
             )
 
 
