@@ -16,6 +16,7 @@ PARTS = {
     "operation": "the cost of an operation, forward and backward",
     "training": "a training step of three networks",
     "batching": "the gradient of every example of a batch",
+    "control": "a recurrent network by scan",
     "indexing": "a loop over the elements of an array",
     "memory": "memory of a recorded operation and of a training step",
     "startup": "import time and time to the first gradient",

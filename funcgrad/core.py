@@ -108,6 +108,10 @@ class Trace:
         """The shape that the user's function sees."""
         return () if type(tracer.value) in WEAK else tracer.value.shape
 
+    def format(self, tracer: Tracer, spec: str) -> str:
+        """What an f-string shows of ``tracer``."""
+        return format(tracer.value, spec)
+
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> Any:
         """``convert`` of the value of ``tracer``, which has no derivative to lose."""
         return convert(tracer.value)
@@ -359,7 +363,7 @@ class Tracer:
         return str(raw(self))
 
     def __format__(self, spec: str) -> str:
-        return format(raw(self), spec)
+        return self.owner.format(self, spec)
 
     # A copy is the same traced value: duplicating it would cut it off from its trace.
 

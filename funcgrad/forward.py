@@ -178,7 +178,7 @@ def jvp(
     2.0
     """
     trace = Dual(f, "jvp")
-    check_function("jvp", f)
+    check_function("jvp", f, "jvp(f, (x,), (v,))")
     check_tuple("primals", primals, trace.label, "jvp(f, (x,), (t,))")
     check_tuple("tangents", tangents, trace.label, "jvp(f, (x,), (t,))")
     arguments = Arguments(trace, primals, {}, range(len(primals)))
@@ -213,7 +213,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     >>> float(out), float(f_jvp(1.0)), float(f_jvp(10.0))
     (8.0, 12.0, 120.0)
     """
-    check_function("linearize", f)
+    check_function("linearize", f, "linearize(f, x)")
     trace, recorder = Linearization(f, "linearize"), GraphTrace(f)
     arguments = Arguments(trace, primals, {}, range(len(primals)))
     entering = [Variable(x) for x in arguments.leaves]

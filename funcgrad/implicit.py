@@ -61,7 +61,7 @@ def implicit_root(
     >>> round(float(fg.grad(cube_root, argnums=1)(1.0, 8.0)), 6)
     0.083333
     """
-    transform.check_function("implicit_root", f)
+    transform.check_function("implicit_root", f, "implicit_root(f)(x0, *args)")
     find = solve or _newton
     by_matrix = functools.partial(
         dense_solve, f"implicit_root of {name_of(f)}", "the Jacobian of f at x"
@@ -104,7 +104,7 @@ def fixed_point(
     >>> round(float(golden(1.0)), 6), round(float(fg.grad(golden)(1.0)), 6)
     (1.618034, 0.447214)
     """
-    transform.check_function("fixed_point", f)
+    transform.check_function("fixed_point", f, "fixed_point(f, x0, *args)")
     label = f"fixed_point of {name_of(f)}"
     if max_iter < 1:
         raise ValueError(f"{label}: max_iter is the largest number of steps, and got {max_iter}.")

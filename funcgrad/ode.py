@@ -5,7 +5,8 @@ order 5, an estimate of its error from order 4, and a polynomial between its end
 step is chosen by looking at values, as a Python ``if`` does; everything else is NumPy code on what
 may be traced. So a derivative of ``odeint`` is the exact derivative of the steps that were taken,
 whose sizes stand still: it agrees with the derivative of the true solution as far as the solution
-does, in every mode and at any order, and needs no second differential equation.
+does, in every mode and at any order, and needs no second differential equation. Reverse mode keeps
+the state at each step, and computes the stages of one step at a time again.
 
 Sources: J. R. Dormand, P. J. Prince, A family of embedded Runge-Kutta formulae, J. Comp. Appl.
 Math. 6 (1980); E. Hairer, S. P. Nørsett, G. Wanner, Solving Ordinary Differential Equations I,
@@ -24,6 +25,7 @@ import numpy as np
 from . import tree
 from .control import Form, examples, is_batched, own
 from .core import WEAK, Tracer, raw
+from .replay import checkpoint
 from .reverse import stop_gradient
 from .transform import described, is_number
 
@@ -124,6 +126,7 @@ def odeint(
         )
     now, end = float(times[0]), float(times[-1])
     rows = [[np.expand_dims(x, 0)] for x in y]
+    step = checkpoint(_step)
     done, count = 1, 0
     with np.errstate(all="ignore"):  # a step that fails is taken again, and an error says where
         k = slope(y, ts[0] if type(ts) is Tracer else now)
@@ -139,7 +142,7 @@ def odeint(
                 h = end - now
             # Only what is traced in ts itself is traced in t.
             t = ts[0] + (now - float(times[0])) if type(ts) is Tracer else now
-            new, ks = _step(slope, y, k, t, h)
+            new, ks = step(slope, y, k, t, h)
             before, after, slopes = stop_gradient((y, new, ks))
             error = norm(_weighted(slopes, h * _ERROR), scales(before, after))
             if error <= 1.0:

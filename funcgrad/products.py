@@ -93,7 +93,7 @@ def ggnvp(
     >>> product  # 2·xᵀx·v
     array([ 6., 14.])
     """
-    check_function("ggnvp", loss)
+    check_function("ggnvp", loss, "ggnvp(model, loss, (x,), (v,))")
     _checked("ggnvp", model, primals, tangents, "tangents", "ggnvp(model, loss, (x,), (v,))")
     out, pullback, *aux = vjp(model, *primals, has_aux=has_aux)
     pushed = jvp(model, primals, tangents, has_aux)[1]
@@ -134,7 +134,7 @@ def _checked(
 ) -> tuple[Arguments, list[Any]]:
     """The arguments of ``f``, with the leaves of the vectors, which are like them."""
     trace = Dual(f, transform)
-    check_function(transform, f)
+    check_function(transform, f, instead)
     check_tuple("primals", primals, trace.label, instead)
     check_tuple(name, vectors, trace.label, instead)
     arguments = Arguments(trace, primals, {}, range(len(primals)))

@@ -113,7 +113,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> [float(g) for g in pullback(2.0)]
     [2.0]
     """
-    check_function("vjp", f)
+    check_function("vjp", f, "vjp(f, x)")
     run = Recording("vjp", f, primals, {}, tuple(range(len(primals))), has_aux=has_aux)
     outs, structure = tree.flatten(run.out)
     check_outputs(outs, structure.paths(), run.tape.label)

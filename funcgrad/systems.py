@@ -54,7 +54,7 @@ def linear_solve(
     >>> fg.jvp(x, (2.0,), (1.0,))[1].round(6).tolist()
     [0.333333, -0.666667]
     """
-    transform.check_function("linear_solve", matvec)
+    transform.check_function("linear_solve", matvec, "linear_solve(lambda v: a @ v, b)")
     label = f"linear_solve of {name_of(matvec)}"
     for path, leaf in tree.leaves_with_path(b):
         if not (transform.is_number(leaf) and Like(leaf).dtype.kind == "c"):

@@ -20,13 +20,11 @@ _TYPED = (np.ndarray, np.generic, Tracer)
 _ARRAYS = (np.ndarray, np.memmap)
 
 
-def check_function(transform: str, f: Any) -> None:
-    """Raise unless ``f`` can be called."""
+def check_function(transform: str, f: Any, instead: str = "") -> None:
+    """Raise unless ``f`` can be called; ``instead`` is what to write."""
     if not callable(f):
-        raise TypeError(
-            f"{transform} takes a function, and got {described(f)}. "
-            f"Write {transform}(f)(x), not {transform}(f(x))."
-        )
+        instead = instead or f"{transform}(f)(x), not {transform}(f(x))"
+        raise TypeError(f"{transform} takes a function, and got {described(f)}. Write {instead}.")
 
 
 def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:

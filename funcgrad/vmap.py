@@ -40,6 +40,10 @@ class Batch(Trace):
     def shape(self, tracer: Tracer) -> tuple[int, ...]:
         return tracer.value.shape[1:]
 
+    def format(self, tracer: Tracer, spec: str) -> str:
+        """What an f-string shows: each of the examples by the format, since all are meant."""
+        return f"[{' '.join([format(x, spec) for x in tracer.value])}]" if spec else str(tracer)
+
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> NoReturn:
         raise TypeError(
             f"{what} asks for one value where there are {self.size} examples ({self.label}). "

@@ -272,8 +272,8 @@ def test_errors_name_the_argument_and_what_to_write(transform, args, message):
 
 def test_printing_shows_all_examples():
     shown = []
-    vmap(lambda x: shown.extend([str(x), repr(x)]))(np.array([1.5, 2.5]))
-    assert shown == ["[1.5 2.5]", "Tracer(array([1.5, 2.5]), vmap of <lambda>)"]
+    vmap(lambda x: shown.extend([str(x), repr(x), f"{x:.2f}"]))(np.array([1.5, 2.5]))
+    assert shown == ["[1.5 2.5]", "Tracer(array([1.5, 2.5]), vmap of <lambda>)", "[1.50 2.50]"]
 
 
 def test_what_has_no_batch_rule_loops_and_says_so():
