@@ -12,20 +12,17 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Sequence
-from ctypes import ArgumentError
 from typing import Any
 
 import numpy as np
 
 from . import tree
-from .batching import BatchRule, each
-from .core import Trace, Tracer, youngest
-from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
+from .calls import Call, batches, filled, float_places, guarded, halves, kept, zero_like
+from .core import raw, youngest
 from .joint import Joint
 from .pull import Like
 from .reverse import vjp
-from .transform import check_function, check_outputs, described, is_number
-from .vmap import Batch, vmap
+from .transform import check_function
 
 _POSITIONAL = inspect.Signature([inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)])
 
@@ -39,7 +36,7 @@ class _Custom:
         nondiff_argnums: int | Sequence[int] = (),
         vectorized: bool = False,
     ) -> None:
-        check_function(type(self).__name__, f)
+        check_function(type(self).__name__, f, f"{type(self).__name__}(f)")
         functools.update_wrapper(self, f)
         self.f = f
         self.vectorized = vectorized
@@ -65,12 +62,12 @@ class _Custom:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if youngest(tree.leaves((args, kwargs))) is None:
             return self.f(*args, **kwargs)
-        call = _Call(self, args, kwargs)
+        call = Call(self, args, kwargs)
         operands, call.operands = call.operands, []
         outs = self.primitive(call)(*operands)
         return tree.unflatten(call.form, outs)
 
-    def primitive(self, call: _Call) -> Joint:
+    def primitive(self, call: Call) -> Joint:
         raise NotImplementedError
 
 
@@ -98,11 +95,11 @@ class custom_vjp(_Custom):
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """State the rule: ``fwd(*args) -> (out, residuals)`` and
         ``bwd(*nondiff_args, residuals, cotangent) -> cotangents``."""
-        check_function("defvjp", fwd)
-        check_function("defvjp", bwd)
+        check_function("defvjp", fwd, "f.defvjp(fwd, bwd)")
+        check_function("defvjp", bwd, "f.defvjp(fwd, bwd)")
         self.fwd, self.bwd = fwd, bwd
 
-    def primitive(self, call: _Call) -> Joint:
+    def primitive(self, call: Call) -> Joint:
         fwd, bwd = self.fwd, self.bwd
         if fwd is None or bwd is None:
             raise TypeError(f"{self.label} has no rule. Call {self.name}.defvjp(fwd, bwd).")
@@ -113,7 +110,7 @@ class custom_vjp(_Custom):
             out, residuals = call.pair(given, "(result, residuals)")
             leaves, form = tree.flatten(residuals)
             residual_form[:] = [form]
-            return (*call.results(out, values), *[_kept(r, values) for r in leaves])
+            return (*call.results(out, values), *[kept(r, values) for r in leaves])
 
         def forward(*values: Any) -> tuple[Any, Any]:
             leaves = call.one_by_one(run_forward, values)
@@ -122,8 +119,8 @@ class custom_vjp(_Custom):
 
         def run_backward(*leaves: Any) -> tuple[Any, ...]:
             count = residual_form[0].num_leaves
-            residuals = tree.unflatten(residual_form[0], map(_guarded, leaves[:count]))
-            cotangent = tree.unflatten(call.form, map(_guarded, leaves[count:]))
+            residuals = tree.unflatten(residual_form[0], map(guarded, leaves[:count]))
+            cotangent = tree.unflatten(call.form, map(guarded, leaves[count:]))
             found = call.body("backward rule", bwd, *call.fixed, residuals, cotangent)
             return call.cotangents(found)
 
@@ -132,17 +129,18 @@ class custom_vjp(_Custom):
 
         def push(values: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
             ans, residuals = forward(*values)
-            pushed = [_zeros(like) for like in call.outs]
-            floats = _floats(call.outs)
+            pushed = [zero_like(like) for like in call.outs]
+            places = float_places(call.outs)
 
             def backward(*g: Any) -> list[Any]:
-                found = pull(_filled(pushed, floats, g), residuals)
+                found = pull(filled(pushed, places, g), residuals)
                 return [found[k] for k in call.floats]
 
             backward.__name__ = f"the backward rule of {self.name}"
-            transposed = vjp(backward, *[pushed[k] for k in floats])[1]
-            moved = transposed([tangents[k] for k in call.floats])
-            return ans, tuple(_filled(pushed, floats, moved))
+            moved = transposed(
+                backward, [call.outs[k] for k in places], [tangents[k] for k in call.floats]
+            )
+            return ans, tuple(filled(pushed, places, moved))
 
         return Joint(self.name, call.impl, forward, pull, push, call.batch)
 
@@ -172,17 +170,17 @@ class custom_jvp(_Custom):
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """State the rule ``rule(*nondiff_args, primals, tangents) -> (out, tangent)``."""
-        check_function("defjvp", rule)
+        check_function("defjvp", rule, "f.defjvp(rule)")
         self.rule = rule
         return rule
 
-    def primitive(self, call: _Call) -> Joint:
+    def primitive(self, call: Call) -> Joint:
         rule = self.rule
         if rule is None:
             raise TypeError(f"{self.label} has no rule. Call {self.name}.defjvp(rule).")
 
         def run_rule(*leaves: Any) -> tuple[Any, ...]:
-            values, tangents = _halves(leaves)
+            values, tangents = halves(leaves)
             primals, moves = call.differentiated(values), call.differentiated(tangents)
             given = call.body("rule", rule, *call.fixed, primals, moves)
             out, tangent = call.pair(given, "(result, tangent)")
@@ -190,9 +188,9 @@ class custom_jvp(_Custom):
             return (*outs, *call.check(tangent, call.form, call.outs, "the tangent", "the result"))
 
         def push(values: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-            outs, moved = _halves(call.one_by_one(run_rule, (*values, *tangents)))
+            outs, moved = halves(call.one_by_one(run_rule, (*values, *tangents)))
             # A loop over examples that differ in their tangents alone has one result.
-            same = not _batches(tangents) <= _batches(values)
+            same = not batches(tangents) <= batches(values)
             return (self.primitive(call)(*values) if same else outs), moved
 
         def forward(*values: Any) -> tuple[Any, Any]:
@@ -200,15 +198,15 @@ class custom_jvp(_Custom):
 
         def run_transposed(*leaves: Any) -> tuple[Any, ...]:
             g, values = leaves[: len(call.outs)], leaves[len(call.outs) :]
-            zeros = [_zeros(like) for like in call.likes]
+            zeros = [zero_like(like) for like in call.likes]
 
             def tangent(*moving: Any) -> tuple[Any, ...]:
-                tangents = _filled(zeros, call.floats, moving)
-                return _halves(run_rule(*values, *tangents))[1]
+                tangents = filled(zeros, call.floats, moving)
+                return halves(run_rule(*values, *tangents))[1]
 
             tangent.__name__ = f"the rule of {self.name}"
-            cotangents = vjp(tangent, *[zeros[k] for k in call.floats])[1](tuple(g))
-            return tuple(_filled(zeros, call.floats, cotangents))
+            cotangents = transposed(tangent, [call.likes[k] for k in call.floats], g)
+            return tuple(filled(zeros, call.floats, cotangents))
 
         def pull(g: Any, values: Sequence[Any]) -> Sequence[Any]:
             return call.one_by_one(run_transposed, (*g, *values))
@@ -216,249 +214,22 @@ class custom_jvp(_Custom):
         return Joint(self.name, call.impl, forward, pull, push, call.batch)
 
 
-class _Call:
-    """One call of a function with a rule: its operands, which are the numbers among the leaves of
-    its arguments, and the trees around them."""
+def transposed(f: Callable[..., Any], likes: Sequence[Like], w: Sequence[Any]) -> Sequence[Any]:
+    """The transpose of the linear function ``f`` of arrays like ``likes``, applied to ``w``.
 
-    def __init__(self, function: _Custom, args: Any, kwargs: Any) -> None:
-        self.function = function
-        self.label = function.label
-        args = self.by_position(args, kwargs)
-        count = len(args)
-        for i in function.nondiff_argnums:
-            if not -count <= i < count:
-                raise ValueError(
-                    f"{self.label}: nondiff_argnums names argument {i}, and the call has {count} "
-                    f"arguments."
-                )
-            if youngest(tree.leaves(args[i])) is not None:
-                raise TypeError(
-                    f"{self.label}: argument {i % count} is traced, and nondiff_argnums says that "
-                    f"it has no derivative. Pass value(x), or leave it out of nondiff_argnums."
-                )
-        fixed = [i % count for i in function.nondiff_argnums]
-        if len(set(fixed)) < len(fixed):
-            raise ValueError(f"{self.label}: nondiff_argnums names an argument twice.")
-        self.fixed = [args[i] for i in fixed]
-        self.places = [i for i in range(count) if i not in fixed]
-        leaves, self.structure = tree.flatten(tuple(args[i] for i in self.places))
-        self.numbers = [k for k, leaf in enumerate(leaves) if is_number(leaf)]
-        self.operands = [leaves[k] for k in self.numbers]
-        # Which shapes and dtypes come in and go out; the latter are known once the function ran.
-        self.likes = [Like(x) for x in self.operands]
-        self.floats = _floats(self.likes)
-        self.form = self.structure
-        self.outs: list[Like] = []
-        # What the rules need is kept in their residuals, and not besides in here.
-        self.leaves = [None if is_number(leaf) else leaf for leaf in leaves]
-        self.args = [arg if i in fixed else None for i, arg in enumerate(args)]
-
-    def by_position(self, args: Any, kwargs: Any) -> tuple[Any, ...]:
-        """The arguments of a call as a rule gets them: by position, with defaults filled in."""
-        try:
-            bound = self.function.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.label}: {error}") from None
-        if bound.kwargs:
-            raise TypeError(
-                f"{self.label} got arguments that are passed by name only "
-                f"({', '.join(bound.kwargs)}), which its rule would not get. Write them as "
-                f"ordinary parameters."
-            )
-        bound.apply_defaults()
-        return bound.args
-
-    def differentiated(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments that have a derivative, with ``values`` for their numeric leaves."""
-        leaves = list(self.leaves)
-        for k, x in zip(self.numbers, values):
-            leaves[k] = _guarded(x)
-        return tree.unflatten(self.structure, leaves)
-
-    def arguments(self, values: Sequence[Any]) -> list[Any]:
-        """All arguments, with ``values`` for the numeric leaves of those that have a derivative."""
-        args = list(self.args)
-        for i, x in zip(self.places, self.differentiated(values)):
-            args[i] = x
-        return args
-
-    def impl(self, *values: Any) -> tuple[Any, ...]:
-        """The function itself, from leaves to leaves."""
-        out = self.body("body", self.function.f, *self.arguments(values))
-        return self.results(out, values)
-
-    def body(self, what: str, f: Callable[..., Any], *args: Any) -> Any:
-        """What the user's function ``f`` gives, and its errors with a name."""
-        try:
-            return f(*args)
-        except LeakedTracerError as error:
-            raise LeakedTracerError(
-                f"{self.label}: its {what} used a traced value from its surroundings. Pass that "
-                f"value as an argument. ({error})"
-            ) from error
-        except (UnsupportedError, TypeError, AttributeError, ArgumentError) as error:
-            top = youngest(tree.leaves(args))
-            if top is None:
-                raise
-            kind = UnsupportedError if isinstance(error, UnsupportedError) else DerivativeLostError
-            raise kind(
-                f"{self.label}: its {what} got traced values ({top.label}) and failed. What is "
-                f"differentiated further must be NumPy code; what calls C can be a function with "
-                f"a rule of its own. ({error})"
-            ) from error
-
-    def results(self, out: Any, values: Sequence[Any]) -> tuple[Any, ...]:
-        """The leaves of what the function returned on ``values``."""
-        leaves, self.form = tree.flatten(out)
-        check_outputs(leaves, self.form.paths(), self.label)
-        self.outs = [Like(leaf) for leaf in leaves]
-        return tuple([_kept(leaf, values) for leaf in leaves])
-
-    def pair(self, given: Any, names: str) -> Any:
-        """What a rule returned, which must be the pair ``names``."""
-        if isinstance(given, tuple | list) and len(given) == 2:
-            return given
-        raise TypeError(
-            f"{self.label}: the rule must return a pair {names}, and returned {described(given)}."
+    Raises ``ValueError`` where it is not linear: at any y, ⟨f(y), w⟩ and ⟨y, fᵀ(w)⟩ are the same.
+    """
+    outs, pullback = vjp(f, *[zero_like(like) for like in likes])
+    w = type(outs)(w)
+    found = pullback(w)
+    draw = np.random.default_rng(0).standard_normal
+    y = [np.asarray(10.0 * draw(like.shape)).astype(like.dtype)[()] for like in likes]
+    terms = [a * b for a, b in zip((*f(*y), *y), (*w, *(-c for c in found)))]
+    error = np.abs(raw(sum(map(np.sum, terms))))
+    scale = raw(sum(np.sum(np.abs(term)) for term in terms))
+    if np.any(error > np.sqrt(np.finfo(np.result_type(error)).eps) * scale):
+        raise ValueError(
+            f"{f.__name__} is not linear in the vector that it takes, and only what is linear can "
+            f"be transposed, for the other mode than the one it was written for."
         )
-
-    def cotangents(self, found: Any) -> tuple[Any, ...]:
-        """What a backward rule returned, as one cotangent for each numeric leaf."""
-        if not isinstance(found, tuple | list) or len(found) != len(self.places):
-            raise TypeError(
-                f"{self.label}: the backward rule must return a tuple of {len(self.places)} "
-                f"cotangents, one for each differentiated argument, and returned "
-                f"{described(found)}. Write return (g,) for one."
-            )
-        leaves: list[Any] = []
-        for i, given, primal in zip(self.places, found, self.differentiated(self.likes)):
-            likes, form = tree.flatten(primal)
-            if given is None:
-                given = tree.unflatten(form, [_zeros(like) for like in likes])
-            what, primal_name = f"the cotangent of argument {i}", f"argument {i}"
-            checked = self.check(given, form, likes, what, primal_name)
-            leaves += [c for c, like in zip(checked, likes) if type(like) is Like]
-        return tuple(leaves)
-
-    def check(
-        self, given: Any, form: tree.Structure, likes: Sequence[Any], what: str, against: str
-    ) -> list[Any]:
-        """Copies of the leaves of ``given``, which must be like ``likes`` in structure, shape and
-        dtype; zero for what has no derivative."""
-        tree.check_same(form, given, f"{self.label}: {what}", against)
-        leaves = []
-        for (path, x), like in zip(tree.leaves_with_path(given), likes):
-            if type(like) is not Like or like.dtype.kind not in "fc":
-                leaves.append(_zeros(like))
-                continue
-            fits = is_number(x) and np.can_cast(np.result_type(x), like.dtype, "same_kind")
-            if not fits or np.shape(x) != like.shape:
-                raise TypeError(
-                    f"{self.label}: {what}{tree.keystr(path)} is {described(x)}, and must be of "
-                    f"shape {like.shape} and dtype {like.dtype}."
-                )
-            own = x.astype(like.dtype) if hasattr(x, "astype") else like.dtype.type(x)
-            leaves.append(own)
-        return leaves
-
-    # Under vmap.
-
-    def one_by_one(self, f: Callable[..., Any], values: Sequence[Any]) -> tuple[Any, ...]:
-        """``f(*values)``, one example at a time as long as the youngest trace is a vmap's."""
-        top = youngest(values)
-        if not isinstance(top, Batch) or self.function.vectorized:
-            return f(*values)
-        if top.size == 0:
-            raise ValueError(f"{self.label} runs one example at a time ({top.label}), of none.")
-        rows = [
-            self.one_by_one(f, [t.value[b] if _belongs(t, top) else t for t in values])
-            for b in range(top.size)
-        ]
-        return tuple([Tracer(top, _stacked(column), None) for column in zip(*rows)])
-
-    @property
-    def batch(self) -> BatchRule:
-        return _all_at_once if self.function.vectorized else each
-
-
-def _belongs(t: Any, trace: Trace) -> bool:
-    return type(t) is Tracer and t.owner is trace
-
-
-def _all_at_once(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    """Batch a joint primitive whose bodies are NumPy code: by vmap of each of them."""
-    axes = tuple(0 if own else None for own in mine)
-
-    def pull(g: Any, residual: Any) -> list[Any]:
-        found = vmap(primitive.pull)(g, residual)
-        return [c if own else np.sum(c, axis=0) for c, own in zip(found, mine)]
-
-    def push(values: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        return vmap(primitive.push, (axes, axes), axis_size=size)(tuple(values), tuple(tangents))
-
-    forward = vmap(primitive.forward, axes, axis_size=size)
-    stacked = Joint(primitive.name, vmap(primitive.impl, axes), forward, pull, push)
-    return stacked(*operands)
-
-
-def _halves(leaves: Sequence[Any]) -> tuple[Any, Any]:
-    return leaves[: len(leaves) // 2], leaves[len(leaves) // 2 :]
-
-
-def _floats(likes: Sequence[Like]) -> list[int]:
-    """Which of several numbers have a derivative."""
-    return [k for k, like in enumerate(likes) if like.dtype.kind in "fc"]
-
-
-def _filled(xs: Sequence[Any], places: Sequence[int], given: Sequence[Any]) -> list[Any]:
-    """A copy of ``xs`` with what is given in ``places``."""
-    filled = list(xs)
-    for k, x in zip(places, given):
-        filled[k] = x
-    return filled
-
-
-def _batches(values: Sequence[Any]) -> set[Trace]:
-    """Every vmap whose examples differ in ``values``."""
-    found: set[Trace] = set()
-    for t in values:
-        while type(t) is Tracer:
-            found |= {t.owner} if isinstance(t.owner, Batch) else set()
-            t = t.value
     return found
-
-
-def _zeros(like: Any) -> Any:
-    """A cotangent or tangent of zero; what is no number stays as it is."""
-    return np.zeros(like.shape, like.dtype)[()] if type(like) is Like else like
-
-
-def _guarded(x: Any) -> Any:
-    """``x`` as a user's body gets it, which must not change what other rules still need."""
-    if type(x) is not np.ndarray:
-        return x
-    view = x.view()
-    view.flags.writeable = False
-    return view
-
-
-def _kept(x: Any, values: Sequence[Any]) -> Any:
-    """What a body returned, safe from what it or its author may do to it later. Memory of the
-    operands ``values`` is so already."""
-    if not isinstance(x, np.ndarray):
-        return x
-    if not x.flags.writeable and any(
-        np.may_share_memory(x, v) for v in values if type(v) is np.ndarray
-    ):
-        return x
-    return x.copy()
-
-
-def _stacked(column: Sequence[Any]) -> np.ndarray:
-    """One leaf of each example: a stack of numbers, or an array of objects."""
-    if all(map(is_number, column)):
-        return np.stack(column)
-    stack = np.empty(len(column), object)
-    for b, x in enumerate(column):
-        stack[b] = x
-    return stack

@@ -437,3 +437,16 @@ def test_the_example_finds_a_distribution_by_its_quartiles(capsys):
 
 def test_the_rule_of_the_example_agrees_with_differences():
     fg.check_grads(custom_rule.gamma_quantile, (0.3, 1.7), order=1)
+
+
+def test_a_rule_that_is_not_linear_is_not_transposed():
+    clipped = fg.custom_vjp(lambda x: x)
+    clipped.defvjp(lambda x: (x, None), lambda _, g: (np.clip(g, -1.0, 1.0),))
+    assert fg.grad(lambda x: 5.0 * clipped(x))(0.0) == 1.0
+    with pytest.raises(ValueError, match="backward rule of .* is not linear"):
+        fg.jvp(clipped, (0.0,), (1.0,))
+
+    bent = fg.custom_jvp(lambda x: x)
+    bent.defjvp(lambda primals, tangents: (bent(*primals), np.abs(tangents[0])))
+    with pytest.raises(ValueError, match="the rule of .* is not linear"):
+        fg.grad(bent)(0.5)
