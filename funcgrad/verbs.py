@@ -89,6 +89,7 @@ def _adapter(
     keywords: frozenset[str],
     names: str | dict[str, Any] | None = None,
     sequence: bool = False,
+    traced: Sequence[str] = (),
 ) -> Rule:
     """``handler`` behind NumPy's own signature: the first ``operands`` parameters by position, the
     others by name, those left at NumPy's default dropped, those without a rule refused. Lists are
@@ -102,40 +103,51 @@ def _adapter(
             args = (*map(operand, args[:operands]), *args[operands:])
         if not kwargs and len(args) == operands:
             return handler(*args)
-        named = dict(zip(order[operands:], args[operands:]))
-        named.update(kwargs)
+        if len(args) > len(order):
+            raise TypeError(
+                f"{function_name(function)} takes {len(order)} arguments, and got {len(args)}."
+            )
+        named = {**dict(zip(order[operands:], args[operands:])), **kwargs}
         args = args[:operands]
         for name in order[len(args) : operands]:
             if name in named or defaults[name] is not inspect.Parameter.empty:
-                args = (*args, named.pop(name, defaults[name]))
-        for name, given in list(named.items()):
-            named[name] = given = _static(given)
-            if given is np._NoValue or _is_default(given, defaults.get(name, None)):
-                del named[name]
-            elif name not in keywords:
-                raise UnsupportedError(
-                    f"{function_name(function)}: its keyword {name!r} has no derivative rule"
-                    f"{_known(keywords)}. Leave it away, or take value(t) of the arguments where "
-                    f"no gradient is wanted."
-                )
-            elif name == "dtype" and np.dtype(given).kind not in "fc":
-                raise UnsupportedError(
-                    f"{function_name(function)}: dtype={np.dtype(given)} would round a traced "
-                    f"value to integers. Write .astype({np.dtype(given)}) on the result."
-                )
-            elif name == "order" and given not in ("C", "F"):
-                raise UnsupportedError(
-                    f"{function_name(function)}: order={given!r} depends on the memory layout, "
-                    f"which has no derivative rule. Write order='C' or order='F'."
-                )
-            elif holds_tracer(given):
-                raise UnsupportedError(
-                    f"{function_name(function)}: its keyword {name!r} cannot be a traced value. "
-                    f"Pass value(t) where no gradient is wanted."
-                )
-        return handler(*args, **named)
+                args = (*args, operand(named.pop(name, defaults[name])))
+        given = {}
+        for name, x in named.items():
+            x = operand(x) if name in traced else _static(x)
+            if x is np._NoValue or _is_default(x, defaults.get(name)):
+                continue
+            if name not in traced:
+                _check_keyword(function, name, x, keywords)
+            given[name] = x
+        return handler(*args, **given)
 
     return adapted
+
+
+def _check_keyword(function: Any, name: str, given: Any, keywords: frozenset[str]) -> None:
+    """Raise unless ``name`` is a keyword that ``function`` has a rule for, with this value."""
+    called = function_name(function)
+    if name not in keywords:
+        raise UnsupportedError(
+            f"{called}: its keyword {name!r} has no derivative rule{_known(keywords)}. Leave it "
+            f"away, or take value(t) of the arguments where no gradient is wanted."
+        )
+    if name == "dtype" and np.dtype(given).kind not in "fc":
+        raise UnsupportedError(
+            f"{called}: dtype={np.dtype(given)} would round a traced value to integers. "
+            f"Write .astype({np.dtype(given)}) on the result."
+        )
+    if name == "order" and given not in ("C", "F"):
+        raise UnsupportedError(
+            f"{called}: order={given!r} depends on the memory layout, which has no derivative "
+            f"rule. Write order='C' or order='F'."
+        )
+    if holds_tracer(given):
+        raise UnsupportedError(
+            f"{called}: its keyword {name!r} cannot be a traced value. "
+            f"Pass value(t) where no gradient is wanted."
+        )
 
 
 def _static(x: Any) -> Any:
@@ -421,17 +433,31 @@ def rule(
 
 
 def composite(
-    function: Any, operands: int = 1, names: str | None = None, sequence: bool = False
+    function: Any,
+    operands: int = 1,
+    names: str | None = None,
+    sequence: bool = False,
+    traced: Sequence[str] = (),
 ) -> Callable[[Rule], Rule]:
     """Declare that a NumPy function is the decorated code over other functions.
 
-    Its parameters after the first ``operands`` are the keywords it takes. ``sequence``: its operand
-    is a sequence of arrays, some of which may be traced.
+    Its parameters after the first ``operands`` are the keywords it takes, those in ``traced``
+    operands too. ``sequence``: its operand is a sequence of arrays, some of which may be traced.
     """
 
     def declare(body: Rule) -> Rule:
         keywords = frozenset(list(inspect.signature(body).parameters)[operands:])
-        FUNCTIONS[function] = _adapter(function, body, operands, keywords, names, sequence)
+        FUNCTIONS[function] = _adapter(function, body, operands, keywords, names, sequence, traced)
+        return body
+
+    return declare
+
+
+def dispatched(function: Any) -> Callable[[Rule], Rule]:
+    """Declare that the decorated code, which takes what the NumPy function takes, runs instead."""
+
+    def declare(body: Rule) -> Rule:
+        FUNCTIONS[function] = body
         return body
 
     return declare
