@@ -16,10 +16,12 @@ PARTS = {
     "operation": "the cost of an operation, forward and backward",
     "training": "a training step of three networks",
     "batching": "the gradient of every example of a batch",
+    "second_order": "products with the Hessian, and Hessians",
     "control": "a recurrent network by scan",
     "indexing": "a loop over the elements of an array",
     "memory": "memory of a recorded operation and of a training step",
     "startup": "import time and time to the first gradient",
+    "compositions": "agreement with JAX on compositions of transforms",
 }
 
 # Whichever of these a BLAS reads; PyTorch and JAX are told by benchmarks.peers as well.
@@ -31,7 +33,7 @@ HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 30), "MALLOC_MMAP_THRESHOLD_": str(1 
 
 
 def main() -> int:
-    described = "\n".join(f"  {name:10} {what}" for name, what in PARTS.items())
+    described = "\n".join(f"  {name:12} {what}" for name, what in PARTS.items())
     parser = argparse.ArgumentParser(
         description="Measure what funcgrad costs beside its peers, as ratios of medians.",
         epilog=f"parts:\n{described}",

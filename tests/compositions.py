@@ -34,6 +34,22 @@ class Library(NamedTuple):
     custom_vjp: Any
 
 
+class Unruled:
+    """A function that does not listen to its rule."""
+
+    def __init__(self, f: Any) -> None:
+        self.f = f
+
+    def __call__(self, *args: Any) -> Any:
+        return self.f(*args)
+
+    def defvjp(self, forward: Any, backward: Any) -> None:
+        pass
+
+    def defjvp(self, rule: Any) -> None:
+        pass
+
+
 # Programs. Each operation takes two vectors of moderate numbers to one, smoothly.
 
 MATRIX = np.array([[0.5, -0.3, 0.2], [0.1, 0.4, -0.6], [-0.2, 0.7, 0.3]])

@@ -8,7 +8,7 @@ it is compared with differences as well.
 
 import numpy as np
 import pytest
-from compositions import POINT, TRANSFORMS, Library, compositions
+from compositions import POINT, TRANSFORMS, Library, Unruled, compositions
 
 import funcgrad
 from funcgrad import grad
@@ -58,22 +58,6 @@ def loop_for_scan(f, init, xs):
         init, y = f(init, x)
         ys.append(y)
     return init, np.stack(ys)
-
-
-class Unruled:
-    """A function that does not listen to its rule."""
-
-    def __init__(self, f):
-        self.f = f
-
-    def __call__(self, *args):
-        return self.f(*args)
-
-    def defvjp(self, forward, backward):
-        pass
-
-    def defjvp(self, rule):
-        pass
 
 
 DIFFERENCES = Library(
