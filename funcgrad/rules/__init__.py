@@ -1,6 +1,15 @@
 """What NumPy functions do on tracers, one file a family. Importing it declares them all."""
 
-from . import constants, contractions, elementwise, indexing, methods, reductions, shapes
+from . import (
+    constants,
+    contractions,
+    elementwise,
+    indexing,
+    methods,
+    reductions,
+    shapes,
+    sorting,
+)
 
 __all__ = [
     "constants",
@@ -10,4 +19,5 @@ __all__ = [
     "methods",
     "reductions",
     "shapes",
+    "sorting",
 ]

@@ -326,13 +326,6 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return getitem(arr, tuple(at))
 
 
-@composite(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis=axis)
-
-
 @composite(np.compress, operands=2)
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     return np.take(a, np.flatnonzero(condition), axis=axis)

@@ -1,0 +1,213 @@
+"""Sorting, order statistics and sets of values.
+
+Equal values share evenly: the derivative of ``np.sort`` averages over each run of ties, so that
+``np.sort(x)[0]`` has the derivative of ``np.min(x)``. Everything that picks values by rank is an
+index into the sorted values, so that the same holds for medians and quantiles. What NumPy
+interpolates between two ranks is linear in the values and in q (Hyndman & Fan, 1996, have the
+methods by number).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..batching import align, spread
+from ..core import WEAK, Primitive, is_traced, raw
+from ..verbs import composite, rule
+
+
+def _rows_aligned(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
+    return primitive(*align(stacks, [True] * len(stacks)))
+
+
+def _tie_average(g: Any, ordered: Any) -> Any:
+    same = ordered[..., 1:] == ordered[..., :-1]
+    if not same.any():
+        return g
+    first = np.concatenate([np.ones((*g.shape[:-1], 1), bool), ~same], axis=-1)
+    starts = np.flatnonzero(first)
+    counts = np.diff(starts, append=g.size)
+    sums = np.add.reduceat(g, starts) if g.ndim == 1 else np.add.reduceat(g.ravel(), starts)
+    return np.repeat((sums / counts).astype(g.dtype), counts).reshape(g.shape)
+
+
+#: ``g`` averaged over each run of equal values of ``ordered``, along the last axis.
+tie_average: Primitive = rule(
+    _tie_average,
+    [lambda g, y: tie_average(g, y), None],
+    [lambda t, y: tie_average(t, y), None],
+    batch=_rows_aligned,
+)
+
+
+def _shared(x: Any) -> Any:
+    return x.copy()
+
+
+#: Sorted values, as the shares of those that went into them.
+shared = rule(
+    _shared,
+    [lambda g, x: tie_average(g, x)],
+    [lambda t, x: tie_average(t, x)],
+    batch=_rows_aligned,
+)
+
+
+def sorted_rows(rows: Any) -> Any:
+    """``rows`` sorted along the last axis."""
+    order = np.argsort(rows, axis=-1, kind="stable")
+    return shared(np.take_along_axis(rows, order, axis=-1))
+
+
+@composite(np.sort)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
+    if axis is None:
+        return sorted_rows(np.ravel(a))
+    axis = normalize_axis_index(axis, a.ndim)
+    if axis == a.ndim - 1:
+        return sorted_rows(a)
+    return np.moveaxis(sorted_rows(np.moveaxis(a, axis, -1)), -1, axis)
+
+
+@composite(np.partition, operands=2)
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
+    # In the order that NumPy leaves the others in, which is any.
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis=axis)
+
+
+@composite(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    ordered = np.sort(a)
+    return np.astype(ordered, np.result_type(ordered, np.complex64))
+
+
+# Order statistics.
+
+
+def rows_of(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    """``a`` with the axes to reduce flattened into the last, and which they were."""
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    kept = [i for i in range(a.ndim) if i not in axes]
+    size = int(np.prod([a.shape[i] for i in axes]))
+    moved = np.transpose(a, [*kept, *axes])
+    return np.reshape(moved, (*[a.shape[i] for i in kept], size)), axes
+
+
+_LINEAR = {
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "linear": (1.0, 1.0),
+    "median_unbiased": (1.0 / 3.0, 1.0 / 3.0),
+    "normal_unbiased": (3.0 / 8.0, 3.0 / 8.0),
+}
+
+
+#: The methods that give one of the values.
+_WHOLE = {"lower", "higher", "nearest", "inverted_cdf", "closest_observation"}
+
+
+def _rank(n: Any, q: Any, method: str) -> Any:
+    """The rank among n sorted values, from 0 and not whole, that the quantile q has."""
+    if method in _LINEAR:
+        alpha, beta = _LINEAR[method]
+        return n * q + (alpha + q * (1.0 - alpha - beta)) - 1.0
+    linear = (n - 1) * q
+    rank = n * q - 1.0
+    if method in ("lower", "higher"):
+        return np.floor(linear) if method == "lower" else np.ceil(linear)
+    if method == "midpoint":
+        return 0.5 * (np.floor(linear) + np.ceil(linear))
+    if method == "nearest":
+        return np.rint(linear)
+    if method == "inverted_cdf":
+        return np.ceil(rank)
+    if method == "averaged_inverted_cdf":
+        return np.where(np.floor(rank) == rank, rank + 0.5, np.ceil(rank))
+    if method == "closest_observation":
+        low = np.floor(rank - 0.5)
+        return np.where((low == rank - 0.5) & (low % 2 == 1), low, low + 1)
+    raise ValueError(
+        f"np.quantile has no method {method!r}. It takes {', '.join(_LINEAR)}, inverted_cdf, "
+        f"averaged_inverted_cdf, closest_observation, lower, higher, midpoint and nearest."
+    )
+
+
+def quantiles(
+    a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear", skip_nan: bool = False
+) -> Any:
+    """The quantiles ``q`` of ``a`` over ``axis``, those of its numbers alone with ``skip_nan``."""
+    if not is_traced(q) and np.any((np.asarray(q) < 0) | (np.asarray(q) > 1)):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    rows, axes = rows_of(np.asarray(a) if not is_traced(a) else a, axis)
+    rows = sorted_rows(rows)
+    is_number = np.logical_not(np.isnan(rows))
+    n = np.sum(is_number, axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
+    last = np.maximum(n - 1, 0)
+    rank = np.clip(_rank(n, np.reshape(q, (-1,)), method), 0, last)
+    rank = np.reshape(rank, (1,) * (rows.ndim - np.ndim(rank)) + np.shape(rank))
+    low = np.astype(np.floor(rank), np.intp)
+    # Of a rank that is not a variable the next value counts only if it is in between.
+    high = np.minimum(low + 1, last) if is_traced(q) else np.astype(np.ceil(rank), np.intp)
+    ans = np.take_along_axis(rows, low, axis=-1)
+    if method not in _WHOLE:
+        above = np.take_along_axis(rows, high, axis=-1)
+        weak = type(raw(q)) in WEAK
+        share = np.astype(rank - np.floor(rank), np.result_type(rows, 0.0 if weak else q, 0.0))
+        # Infinities may be equal.
+        ans = np.where(ans == above, ans, ans + (above - ans) * share)
+    if not skip_nan:
+        ans = np.where(is_number[..., -1:], ans, rows[..., -1:])
+    ans = np.moveaxis(ans, -1, 0)
+    kept = [1 if i in axes else n for i, n in enumerate(np.shape(a))]
+    return np.reshape(ans, (*np.shape(q), *(kept if keepdims else ans.shape[1:])))
+
+
+@composite(np.median)
+def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    return quantiles(a, 0.5, axis, keepdims)
+
+
+@composite(np.quantile, operands=2)
+def quantile(
+    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    return quantiles(a, q, axis, keepdims, method)
+
+
+@composite(np.percentile, operands=2)
+def percentile(
+    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    return quantiles(a, q / 100, axis, keepdims, method)
+
+
+@composite(np.nanmedian)
+def nanmedian(
+    a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    return quantiles(a, 0.5, axis, keepdims, skip_nan=True)
+
+
+@composite(np.nanquantile, operands=2)
+def nanquantile(
+    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    return quantiles(a, q, axis, keepdims, method, skip_nan=True)
+
+
+@composite(np.nanpercentile, operands=2)
+def nanpercentile(
+    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    return quantiles(a, q / 100, axis, keepdims, method, skip_nan=True)
