@@ -305,6 +305,176 @@ GENERAL = [
     General("einsum", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [0, 2]), (A, B)),
 ]  # fmt: skip
 
+# Linear algebra
+
+M3 = draw((3, 3), seed=8)
+REGULAR = np.diag([1.0, -2.5, 4.0]) + 0.3 * M3  # with real eigenvalues, apart
+STACK = np.stack([REGULAR, REGULAR[::-1] - 0.4 * M3])
+TALL, WIDE = draw((4, 3), seed=9), draw((2, 3, 4), seed=10)
+
+
+def definite(x):
+    return x @ np.conj(x.mT) + 0.5 * np.eye(x.shape[-2])
+
+
+def outer_products(u, vh):
+    """The products of each left and right vector, which no choice of their signs changes."""
+    return np.expand_dims(u.mT, -1) * np.expand_dims(vh, -2)
+
+
+def projectors(v):
+    return outer_products(v, np.conj(v.mT))
+
+
+def svd_outer_products(x, full_matrices=False):
+    u, _, vh = np.linalg.svd(x, full_matrices=full_matrices)
+    k = min(x.shape[-2:])
+    rest = u[..., k:] if u.shape[-1] > k else np.conj(vh[..., k:, :].mT)
+    vectors = outer_products(u[..., :k], vh[..., :k, :])
+    return np.sum(vectors * np.arange(1.0, k + 1.0)[:, None, None], -3), rest @ np.conj(rest.mT)
+
+
+GENERAL += [
+    *[General("linalg.det", np.linalg.det, (x,)) for x in (REGULAR, STACK, M3[:2, :2])],
+    General("cofactors", lambda x: own("cofactors")(x), (STACK,)),
+    General("cofactors_change", lambda x, y: own("cofactors_change")(x, y), (REGULAR, M3)),
+    General("slogdet", lambda x: np.linalg.slogdet(x)[1], (STACK,)),
+    General("slogdet", lambda x: np.linalg.slogdet(x).sign * x[0, 0, 0], (STACK,)),
+    General("linalg.inv", np.linalg.inv, (STACK,)),
+    *[
+        General("solve", np.linalg.solve, xs)
+        for xs in [(REGULAR, TALL[0]), (REGULAR, TALL.T), (STACK, TALL.T), (STACK, TALL[0])]
+    ],
+    General("solve", np.linalg.solve, (REGULAR, np.stack([TALL.T, TALL.T + M3[:, :1]]))),
+    *[General("pinv", np.linalg.pinv, (x,)) for x in (TALL, WIDE, REGULAR)],
+    General("pinv", lambda x: np.linalg.pinv(x, rcond=1e-10, hermitian=True), (REGULAR,)),
+    *[
+        General("pinv of_full_rank", lambda x, y: np.linalg.lstsq(x, y)[0], xs)
+        for xs in [(TALL, TALL[:, 0] + 1.0), (TALL, TALL + 1.0), (TALL.T, TALL[:3, :2])]
+    ],
+    General("pinv", lambda x, y: np.linalg.lstsq(x, y)[1], (TALL, TALL + draw((4, 3)))),
+    General("svdvals", lambda x: np.linalg.lstsq(x, TALL[:, 0])[3], (TALL,)),
+    General("solve", np.linalg.tensorsolve, (REGULAR.reshape(3, 1, 3), M3[:, :1])),
+    General("solve", lambda x, y: np.linalg.tensorsolve(x, y, axes=(0,)), (REGULAR, TALL[0])),
+    General("linalg.inv", lambda x: np.linalg.tensorinv(x), (draw((2, 3, 6)),)),
+    *[General("matmul", lambda x, n=n: np.linalg.matrix_power(x, n), (STACK,)) for n in (2, 3, 6)],
+    General("linalg.inv", lambda x: np.linalg.matrix_power(x, -3), (STACK,)),
+    General("matmul", lambda x: np.linalg.matrix_power(x, 0) + x @ x, (STACK,)),
+    General("cholesky", lambda x: np.linalg.cholesky(definite(x)), (WIDE,)),
+    General("cholesky", lambda x: np.linalg.cholesky(x + 9.0 * np.eye(3)), (M3,)),
+    *[General("qr", lambda x, i=i: np.linalg.qr(x)[i], (TALL,)) for i in (0, 1)],
+    *[General("qr", lambda x, i=i: np.linalg.qr(x)[i], (WIDE,)) for i in (0, 1)],
+    General("qr", lambda x: np.linalg.qr(x, mode="r"), (TALL,)),
+    General("qr", lambda x: np.linalg.qr(x, mode="complete").Q, (WIDE,)),
+    *[General("eigh", lambda x, k=k: np.linalg.eigh(x, k).eigenvalues, (STACK,)) for k in "LU"],
+    *[
+        General("eigh", lambda x, k=k: projectors(np.linalg.eigh(x, k).eigenvectors), (STACK,))
+        for k in "LU"
+    ],
+    *[General("eigvalsh", lambda x, k=k: np.linalg.eigvalsh(x, k), (STACK,)) for k in "LU"],
+    General("eig", lambda x: np.linalg.eig(x).eigenvalues, (REGULAR,)),
+    General("eig", lambda x: np.abs(np.linalg.eig(x).eigenvectors) ** 2, (REGULAR,)),
+    General("eig", lambda x: projectors(np.linalg.eig(x)[1]), (STACK[:1],)),
+    General("eigvals", lambda x: np.linalg.eigvals(x), (REGULAR,)),
+    *[General("svdvals", np.linalg.svdvals, (x,)) for x in (TALL, WIDE, STACK)],
+    *[
+        General("svd", lambda x, k=k: np.linalg.svd(x, full_matrices=k).S, (x,))
+        for k in (True, False)
+        for x in (TALL, WIDE, STACK)
+    ],
+    *[
+        General("svd", lambda x, i=i, k=k: svd_outer_products(x, k)[i], (x,))
+        for i, k in ((0, True), (0, False), (1, True))
+        for x in (TALL, WIDE, STACK)
+        if i == 0 or x is not STACK
+    ],
+    General("eigh", lambda x: np.linalg.svd(x, hermitian=True)[1], (STACK,)),
+    General("eigvalsh", lambda x: np.linalg.svd(x, False, False, hermitian=True), (STACK,)),
+    General("eigh", lambda x: np.matmul(*np.linalg.svd(x, hermitian=True)[::2]), (STACK,)),
+    General("avoids", lambda x: own("avoids")(x, x, np.zeros((3, 3), bool), name="eigh"), (STACK,)),
+    *[
+        General(name, lambda x, k=k: np.linalg.norm(x, **k), (x,))
+        for name, x, k in [
+            *[("vector_norm", x, {}) for x in (A, V, C)],
+            ("vector_norm", A, {"ord": "fro", "keepdims": True}),
+            ("vector_norm", C, {"axis": (0, 2)}),
+            *[("vector_norm", V, {"ord": p}) for p in (2, 3, 0.5, -1.5)],
+            *[("absolute sum", x, {"ord": 1}) for x in (V, A)],
+            *[("absolute max", x, {"ord": np.inf}) for x in (V, A)],
+            *[("absolute min", x, {"ord": -np.inf}) for x in (V, A)],
+            ("absolute min", A, {"ord": -1}),
+            *[("svdvals", A, {"ord": p}) for p in (2, -2, "nuc")],
+            ("svdvals", C, {"ord": "nuc", "axis": (2, 0), "keepdims": True}),
+            ("absolute", C, {"ord": 1, "axis": (-1, 0)}),
+            ("vector_norm", C, {"ord": 3, "axis": 1, "keepdims": True}),
+        ]
+    ],
+    General("multiply", lambda x: np.linalg.norm(x, 0) * x, (V,)),
+    General("vector_norm", lambda x: np.linalg.vector_norm(x, axis=(0, 1), ord=3), (C,)),
+    General("absolute", lambda x: np.linalg.vector_norm(x, ord=np.inf, keepdims=True), (C,)),
+    General("vector_norm", lambda x: np.linalg.matrix_norm(x, keepdims=True), (C,)),
+    General("svdvals", lambda x: np.linalg.matrix_norm(x, ord="nuc"), (C,)),
+    *[General("svdvals", lambda x, p=p: np.linalg.cond(x, p), (STACK,)) for p in (None, 2, -2)],
+    *[
+        General("linalg.inv", lambda x, p=p: np.linalg.cond(x, p), (STACK,))
+        for p in ("fro", 1, -1, np.inf, -np.inf)
+    ],
+    General("svdvals", lambda x: np.linalg.cond(x, "nuc"), (REGULAR,)),
+    General("einsum", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (V, A.T, TALL.T)),
+    General("einsum", lambda x, y: np.linalg.multi_dot([x, y, W]), (B.T, draw((4, 4)))),
+    General("multiply", np.cross, (TALL, M3[0])),
+    General("multiply", lambda x, y: np.cross(x, y, axisa=0, axisc=0), (A, TALL)),
+    General("multiply", lambda x, y: np.linalg.cross(x, y, axis=0), (A, A + draw((3, 4), seed=2))),
+    General("multiply", np.linalg.outer, (V, W)),
+    General("matmul", np.linalg.matmul, (A, B)),
+    General("matmul", lambda x, y: np.linalg.tensordot(x, y, axes=1), (A, B)),
+    General("sum", lambda x, y: np.linalg.vecdot(x, y, axis=0), (A, A + 1.0)),
+    General("matrix_transpose", np.linalg.matrix_transpose, (C,)),
+    General("index", lambda x: np.linalg.diagonal(x, offset=1), (C,)),
+    General("sum", lambda x: np.linalg.trace(x, offset=-1), (C,)),
+]
+
+# Fourier transforms: of axes as they are, cut, and filled with zeros, to both parities.
+
+
+def parts(y):
+    return np.stack([np.real(y), np.imag(y)])
+
+
+def _transforms(*names, keywords):
+    """Rows for the functions of one axis, and of several axes, of np.fft."""
+    return [
+        General(names, lambda x, f=f, k=k: parts(getattr(np.fft, f)(x, **k)), (C,))
+        for names, f in (name.split(":") for name in names)
+        for k in keywords
+    ]
+
+
+ONE_AXIS = [
+    {},
+    {"n": 5, "axis": 0},
+    *[{"n": n} for n in (2, 5, 6)],
+    {"axis": 1},
+    *[{"norm": norm, "n": 3} for norm in ("ortho", "forward")],
+]
+TWO_AXES = [
+    {},
+    {"s": (3, 5), "axes": (2, 0)},
+    {"s": (-1, 4), "axes": (1, 2)},
+    {"axes": (1, -1), "norm": "ortho"},
+]
+GENERAL += [
+    *_transforms("fft.fft:fft", "fft.ifft:ifft", "fft.rfft:rfft", keywords=ONE_AXIS),
+    *_transforms("fft.irfft:irfft", "fft.hfft:hfft", "fft.ihfft:ihfft", keywords=ONE_AXIS),
+    *_transforms("fft.fft:fft2", "fft.ifft:ifft2", "fft.rfft:rfft2", keywords=TWO_AXES),
+    *_transforms("fft.irfft:irfft2", keywords=TWO_AXES),
+    *_transforms("fft.fft:fftn", "fft.ifft:ifftn", "fft.rfft:rfftn", keywords=TWO_AXES[:3]),
+    *_transforms("fft.irfft:irfftn", keywords=TWO_AXES[:3]),
+    General("roll", lambda x: np.fft.fftshift(x), (C,)),
+    General("roll", lambda x: np.fft.ifftshift(x, axes=(0, -1)), (C,)),
+    General("roll", lambda x: np.fft.fftshift(x, axes=2), (C,)),
+]
+
 CONSTANT = [
     *[
         (name, getattr(np, name), (A,))
@@ -324,6 +494,8 @@ CONSTANT = [
     ("argpartition", lambda x: np.argpartition(x, 2), (V,)),
     ("searchsorted", lambda x: np.searchsorted(x, 0.5), (np.sort(V),)),
     ("digitize", lambda x: np.digitize(x, [-1.0, 0.0, 1.0]), (V,)),
+    ("linalg.matrix_rank", np.linalg.matrix_rank, (C,)),
+    ("linalg.matrix_rank", lambda x: np.linalg.matrix_rank(x, tol=1e-3), (V,)),
     ("exponent", lambda x: np.frexp(x)[1], (A,)),
     ("to_integers", lambda x: x.astype(int), (A,)),
     ("stop_gradient", lambda x: own("stop_gradient")(x), (A,)),
@@ -340,6 +512,12 @@ COMPLEX = [
     General("conjugate matmul", lambda x: x.conj() @ x.T, (A,)),
     General("power", lambda x: x ** (1.5 - 0.5j), (A,)),
     General("power", lambda x: (-2.0) ** x, (A,)),
+    *[
+        General(f"fft.{f}", lambda x, f=f, k=k: getattr(np.fft, f)(x, **k), (C,))
+        for f in ("fft", "ifft")
+        for k in ONE_AXIS
+    ],
+    General("eig", lambda x: np.linalg.eig(x).eigenvalues, (draw((2, 3, 3)),)),
     General("real", lambda x: np.mean(np.abs(x) ** 2 + (x * np.conj(x)).real), (A,)),
 ]
 
@@ -355,6 +533,7 @@ REAL_ONLY = {
     *"ldexp deg2rad radians rad2deg degrees floor ceil trunc floor_divide signbit".split(),
     *"spacing isposinf isneginf digitize exponent".split(),
     *"relu sigmoid softmax log_softmax logsumexp cross_entropy cross_entropy_slope".split(),
+    *("fft.rfft", "fft.ihfft"),
 }
 #: Parts of the derivatives of these.
 REAL_HELPERS = {"softmax_of_two", "gate"}
