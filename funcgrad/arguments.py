@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Trace, Tracer
+from .core import Trace, Tracer, frozen
 from .pull import Like
 from .transform import Argnums, check_input, described, resolve_argnums, run
 
@@ -32,6 +32,7 @@ class Arguments:
         self.leaves, self.structure = tree.flatten(
             differentiated[0] if self.single else differentiated
         )
+        self.leaves = list(map(frozen, self.leaves))
         for i, leaf in enumerate(self.leaves):
             if type(leaf) is not np.ndarray or leaf.dtype.kind != "f":
                 check_input(leaf, _Name(self, i), allow_int, allow_complex=True)

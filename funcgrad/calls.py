@@ -10,7 +10,7 @@ import numpy as np
 
 from . import tree
 from .batching import BatchRule, each
-from .core import Trace, Tracer, youngest
+from .core import Trace, Tracer, frozen, youngest
 from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
 from .joint import Joint
 from .pull import Like
@@ -111,7 +111,7 @@ class Call:
 
     def results(self, out: Any, values: Sequence[Any]) -> tuple[Any, ...]:
         """The leaves of what the function returned on ``values``."""
-        leaves, self.form = tree.flatten(out)
+        leaves, self.form = tree.flatten(tree.map(frozen, out))
         check_outputs(leaves, self.form.paths(), self.label)
         self.outs = [Like(leaf) for leaf in leaves]
         return tuple([kept(leaf, values) for leaf in leaves])

@@ -20,6 +20,7 @@ import numpy as np
 
 from . import tree
 from .core import WEAK, Tracer, raw
+from .rules.writable import is_writable
 from .transform import described, is_number
 from .vmap import Batch, vmap
 
@@ -274,7 +275,7 @@ def examples(t: Any, what: str) -> Any:
 
 def own(leaf: Any) -> Any:
     """``leaf``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
-    return np.array(leaf) if isinstance(leaf, np.ndarray) else leaf
+    return np.copy(leaf) if isinstance(leaf, np.ndarray) or is_writable(leaf) else leaf
 
 
 def _advance(

@@ -27,9 +27,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
+from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError, assignment
 
-_births = itertools.count(1)
+births = itertools.count(1)
 
 # Filled by the verbs of funcgrad.verbs.
 UFUNCS: dict[Any, Primitive] = {}  # NumPy ufunc -> primitive
@@ -76,9 +76,11 @@ class Trace:
     """One run of one transform. A transform is a subclass with its own ``process``."""
 
     transform = "trace"
+    #: Whether its tracers are arrays that can be written to: see ``funcgrad.rules.writable``.
+    writable = False
 
     def __init__(self, f: Callable[..., Any]) -> None:
-        self.birth = next(_births)
+        self.birth = next(births)
         self.f = f
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
@@ -115,6 +117,28 @@ class Trace:
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> Any:
         """``convert`` of the value of ``tracer``, which has no derivative to lose."""
         return convert(tracer.value)
+
+    def write(
+        self,
+        tracer: Tracer,
+        at: Any,
+        v: Any,
+        written: str = "z[i] = v",
+        instead: str = "z.at[i].set(v)",
+    ) -> None:
+        """``tracer[at] = v``: refused, but for arrays that can be written to."""
+        raise TypeError(
+            f"a traced value cannot be changed in place by {written} ({self.label}): it is an "
+            f"argument or the result of an operation. Write z = np.copy(z) and change that, "
+            f"{instead}, or np.where(mask, v, z)."
+        )
+
+    def duplicated(self, tracer: Tracer) -> Tracer:
+        """What copy.copy makes: the same value, cut off from whatever is written to ``tracer``."""
+        return tracer
+
+    def share(self, tracer: Tracer) -> None:
+        """Note that what was asked for is ``tracer`` itself as a plain array, and not a copy."""
 
     def lose(self, tracer: Tracer, convert: Callable[[Any], Any], what: str, instead: str) -> Any:
         """``convert`` of the value of ``tracer``, whose derivative that loses: refused."""
@@ -164,6 +188,12 @@ def raw(t: Any) -> Any:
     while type(t) is Tracer:
         t = t.value
     return t
+
+
+def frozen(t: Any) -> Any:
+    """The present value of an array that can be written to, which no later write changes; anything
+    else as it is."""
+    return t.value if type(t) is Tracer and t.owner.writable else t
 
 
 def value(t: Any) -> Any:
@@ -278,12 +308,8 @@ class Tracer:
                 if len(inputs) == 1:
                     return self.owner.process(primitive, inputs, kwargs)
                 return bind(primitive, tuple(map(operand, inputs)), kwargs)
-        out = kwargs.pop("out", (None,))
-        if any(o is not None for o in out):
-            raise DerivativeLostError(
-                f"np.{ufunc.__name__} with out= a plain array would lose a derivative. "
-                f"Write z = z + t for z += t, or leave out= away."
-            )
+        if "out" in kwargs:
+            return _into(kwargs.pop("out"), ufunc, method, inputs, kwargs)
         if kwargs.get("where") is True:
             del kwargs["where"]
         if method == "__call__" and ufunc in UFUNCS:
@@ -294,6 +320,8 @@ class Tracer:
             return FUNCTIONS[ufunc](*inputs, **kwargs)
         if (ufunc, method) in FUNCTIONS:
             return FUNCTIONS[ufunc, method](*inputs, **kwargs)
+        if method == "at":
+            return FUNCTIONS[np.ufunc.at](ufunc, *inputs)
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         return self._refuse(name, "call")
 
@@ -306,7 +334,9 @@ class Tracer:
             f"Write value(t) for the plain number."
         )
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
+        if name == "value":  # which arrays that can be written to leave unset
+            return self.owner.current()  # type: ignore[attr-defined]
         raise AttributeError(
             f"a traced value has no attribute {name!r}."
             + (
@@ -317,14 +347,20 @@ class Tracer:
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return self.owner.lose(
-            self,
-            lambda x: np.array(x, dtype),
-            "np.array, np.asarray or another conversion to a plain array",
-            "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.where, np.concatenate or "
-            "np.stack for z[i] = t, np.broadcast_to(t, shape) "
-            "for np.full(shape, t), np.dot(plain, t) for plain.dot(t), t.astype(d) for a cast",
-        )
+        where = assignment()
+        if where:
+            what, instead = f"z[i] = t{where}", _LIKE
+        else:
+            what = "np.array, np.asarray or another conversion to a plain array"
+            instead = (
+                "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.zeros(n, like=t) for "
+                "a plain z in z[i] = t, np.broadcast_to(t, shape) for np.full(shape, t), "
+                "np.dot(plain, t) for plain.dot(t), t.astype(d) for a cast"
+            )
+        plain = self.owner.lose(self, lambda x: np.array(x, dtype), what, instead)
+        if copy is not True:
+            self.owner.share(self)
+        return plain
 
     def _refuse(self, name: str, what: str) -> NoReturn:
         raise UnsupportedError(
@@ -368,10 +404,10 @@ class Tracer:
     # A copy is the same traced value: duplicating it would cut it off from its trace.
 
     def __copy__(self) -> Tracer:
-        return self
+        return self.owner.duplicated(self)
 
     def __deepcopy__(self, memo: Any) -> Tracer:
-        return self
+        return self.owner.duplicated(self)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -390,12 +426,12 @@ class Tracer:
         return self.owner.look(self, operator.index, "index(t)")
 
     def __float__(self) -> float:
-        return self.owner.lose(
-            self,
-            float,
-            "float(t), or a math function or an assignment z[i] = t that calls it,",
-            "np.sin(t) for math.sin(t), z = np.stack([...]) for z[i] = t",
-        )
+        where = assignment()
+        if where:
+            return self.owner.lose(self, float, f"z[i] = t{where}", _LIKE)
+        what = "float(t), or a math function or an assignment z[i] = t that calls it,"
+        instead = "np.sin(t) for math.sin(t), np.zeros(n, like=t) for a plain z in z[i] = t"
+        return self.owner.lose(self, float, what, instead)
 
     def __complex__(self) -> complex:
         return self.owner.lose(self, complex, "complex(t)", "t + 0j")
@@ -405,8 +441,45 @@ class Tracer:
             return self.owner.process(OPERATORS[operator.getitem], (self,), {"at": at})
         return call(operator.getitem, (self, at), {})
 
-    def __setitem__(self, at: Any, v: Any) -> NoReturn:
-        raise TypeError(
-            f"a traced value cannot be changed in place by z[i] = v ({self.owner.label}). "
-            f"Write np.where(mask, v, z), np.concatenate or np.stack."
+    def __setitem__(self, at: Any, v: Any) -> None:
+        self.owner.write(self, at, v)
+
+
+#: What to write for a plain array that a traced value is assigned to.
+_LIKE = "z = np.zeros(n, like=t) for z = np.zeros(n), or z = np.stack([...]) of all its elements"
+
+
+def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
+    """A call of ``ufunc`` whose results are written to the arrays ``out``."""
+    if any(o is not None and type(o) is not Tracer for o in out):
+        raise DerivativeLostError(
+            f"np.{ufunc.__name__} with out= a plain array would lose a derivative. "
+            f"Write z = z + t for z += t, z = np.zeros(n, like=t) for z = np.zeros(n), or leave "
+            f"out= away."
         )
+    if all(o is None for o in out):
+        return getattr(ufunc, method)(*inputs, **kwargs)
+    where = kwargs.pop("where", True)
+    found = getattr(ufunc, method)(*inputs, **kwargs)
+    results = []
+    for o, ans in zip(out, found if len(out) > 1 else (found,)):
+        if o is not None:
+            ans = ans if where is True else np.where(where, ans, o)
+            put_into(o, ans, f"np.{ufunc.__name__} with out=z")
+        results.append(ans if o is None else o)
+    return tuple(results) if len(out) > 1 else results[0]
+
+
+def put_into(z: Tracer, new: Any, written: str) -> None:
+    """``z[...] = new``, where NumPy lets the dtype of an operation's result go into ``z``."""
+    if not np.can_cast(np.result_type(new), z.dtype, "same_kind"):
+        raise TypeError(
+            f"{written}: the result has dtype {np.result_type(new)}, which does not go into an "
+            f"array of {z.dtype}. Write z = z + t for z += t, or make z of that dtype."
+        )
+    if np.shape(new) != z.shape and np.broadcast_shapes(np.shape(new), z.shape) != z.shape:
+        raise ValueError(
+            f"{written}: the result has shape {np.shape(new)}, which does not go into an array of "
+            f"shape {z.shape}."
+        )
+    z.owner.write(z, ..., new, written)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from . import transform, tree
-from .core import Primitive, Trace, Tracer
+from .core import Primitive, Trace, Tracer, frozen
 from .program import Equation, Program, Variable, kept, named
 
 # Notebooks refuse to draw very large diagrams; beyond this a program is read, not looked at.
@@ -142,7 +142,7 @@ def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
         trace = GraphTrace(f)
         arguments = named_arguments(f, args, kwargs)
         leaves, entering = [], []
-        for name, leaf in named_leaves(arguments):
+        for name, leaf in named_leaves(tree.map(frozen, arguments)):
             if _is_input(leaf):
                 variable = Variable(leaf, name)
                 leaves.append((name, variable))

@@ -13,6 +13,7 @@ from . import tree
 from .core import WEAK, Trace, Tracer, leak
 from .errors import DerivativeLostError
 from .pull import Like
+from .rules.writable import is_writable, released
 
 Argnums = int | Sequence[int]
 
@@ -51,8 +52,12 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
         raise
     finally:
         trace.close()
-    for t in tree.leaves(out):
-        if type(t) is Tracer and t.owner is not trace and t.owner.closed:
+    others = [t for t in tree.leaves(out) if type(t) is Tracer and t.owner is not trace]
+    if any(map(is_writable, others)):
+        out = tree.map(released, out)
+        others = [t for t in tree.leaves(out) if type(t) is Tracer and t.owner is not trace]
+    for t in others:
+        if t.owner.closed:
             raise leak(f"the result of {trace.label}", t)
     return out
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import tree
 from .batching import spread
-from .core import Primitive, Trace, Tracer
+from .core import Primitive, Trace, Tracer, frozen
 from .errors import DerivativeLostError
 from .transform import described, is_number, named, run
 from .tree.nodes import KINDS
@@ -99,7 +99,7 @@ def vmap(
         places = [*_entries(in_axes, args, label), *[0] * len(tree.leaves(kwargs))]
         named_leaves = _Names(structure)
         stacks = [
-            _in_front(x, axis, i, named_leaves, label)
+            _in_front(frozen(x), axis, i, named_leaves, label)
             for i, (x, axis) in enumerate(zip(leaves, places))
         ]
         size = _common_size(stacks, places, named_leaves, axis_size, label)

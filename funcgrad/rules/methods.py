@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import OPERANDS, OPERATORS, Tracer, call, operand
-from . import constants, contractions, elementwise
+from ..core import OPERANDS, OPERATORS, Tracer, call, operand, put_into
+from ..errors import UnsupportedError
+from . import constants, contractions, elementwise, inplace
+from .writable import is_writable
 
 _DECLARES_OPERATORS = (constants, contractions, elementwise)
 
@@ -35,6 +37,19 @@ def _binary(primitive: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return self.owner.process(primitive, (other, self), {})
 
     return forward, reflected
+
+
+def _augmented(method: Callable[..., Any], symbol: str) -> Callable[..., Any]:
+    """``z += v``, which writes to z where that can be and otherwise binds the name anew."""
+
+    def update(self: Tracer, other: Any) -> Any:
+        ans = method(self, other)
+        if not self.owner.writable or ans is NotImplemented:
+            return ans
+        put_into(self, ans, f"z {symbol}= v")
+        return self
+
+    return update
 
 
 def _unary(primitive: Any) -> Callable[..., Any]:
@@ -66,6 +81,11 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
 for _name in "add sub mul truediv floordiv mod matmul and or xor lshift rshift".split():
     _symbol = getattr(operator, f"__{_name}__")
     _OPERATORS[f"__{_name}__"], _OPERATORS[f"__r{_name}__"] = _binary(OPERATORS[_symbol])
+for _name, _symbol in zip(
+    "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split(),
+    "+ - * / // % ** @ & | ^ << >>".split(),
+):
+    _OPERATORS[f"__i{_name}__"] = _augmented(_OPERATORS[f"__{_name}__"], _symbol)
 for _name in "lt le gt ge eq ne".split():
     _OPERATORS[f"__{_name}__"] = _binary(OPERATORS[getattr(operator, _name)])[0]
 for _name in "neg pos abs invert".split():
@@ -90,14 +110,43 @@ def _shape_method(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _in_place(written: str, instead: str) -> Callable[..., Any]:
-    def method(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            f"a traced value cannot be changed in place by {written} ({self.owner.label}). "
-            f"Write {instead}."
-        )
+def _in_place(written: str, instead: str, new: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that writes ``new`` of the array and its arguments over the array."""
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> None:
+        written_over = new(self, *args, **kwargs) if self.owner.writable else None
+        self.owner.write(self, ..., written_over, written, instead)
 
     return method
+
+
+def _put(self: Tracer, indices: Any, values: Any, mode: str = "raise") -> None:
+    if self.owner.writable:
+        call(np.put, (self, indices, values, mode), {})
+    else:
+        self.owner.write(self, indices, values, "t.put(i, v)")
+
+
+def _resize(self: Tracer, *shape: Any, **kwargs: Any) -> NoReturn:
+    raise TypeError(
+        f"a traced value cannot be changed in place by t.resize(shape) ({self.owner.label}). "
+        f"Write t = np.resize(t, shape)."
+    )
+
+
+def _flatten(self: Tracer, order: str = "C") -> Any:
+    flat = call(np.ravel, (self, order), {})
+    return np.copy(flat) if self.owner.writable else flat
+
+
+def _flat(self: Tracer) -> Any:
+    flat = call(np.ravel, (self,), {})
+    if self.owner.writable and not is_writable(flat):
+        raise UnsupportedError(
+            "z.flat of an array whose elements are not in order in memory would be a copy, which "
+            "does not see a write to z. Write np.ravel(z) for the elements, and z[i, j] = v."
+        )
+    return flat
 
 
 def _lossy(name: str, instead: str) -> Callable[..., Any]:
@@ -127,12 +176,13 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
     "mT": lambda t: call(np.matrix_transpose, (t,), {}),
     "real": lambda t: call(np.real, (t,), {}),
     "imag": lambda t: call(np.imag, (t,), {}),
-    "flat": lambda t: call(np.ravel, (t,), {}),
+    "flat": _flat,
+    "at": inplace.At,
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {
     **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
-    "flatten": _method(np.ravel),
+    "flatten": _flatten,
     "compress": lambda self, condition, axis=None: call(np.compress, (condition, self, axis), {}),
     "reshape": _shape_method(np.reshape),
     "transpose": _shape_method(np.transpose),
@@ -141,11 +191,11 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "item": _lossy("item", "t[i], or t alone where it has one element"),
     "tolist": _lossy("tolist", "list(t)"),
     "tobytes": _lossy("tobytes", "t"),
-    "sort": _in_place("t.sort()", "t = np.sort(t)"),
-    "partition": _in_place("t.partition(kth)", "t = np.partition(t, kth)"),
-    "fill": _in_place("t.fill(v)", "t = np.full(t.shape, v)"),
-    "put": _in_place("t.put(i, v)", "np.where(mask, v, t)"),
-    "resize": _in_place("t.resize(shape)", "t = np.resize(t, shape)"),
+    "sort": _in_place("t.sort()", "t = np.sort(t)", np.sort),
+    "partition": _in_place("t.partition(kth)", "t = np.partition(t, kth)", np.partition),
+    "fill": _in_place("t.fill(v)", "t = np.full(t.shape, v, like=t)", lambda self, value: value),
+    "put": _put,
+    "resize": _resize,
 }
 
 for _name, _attribute in _ATTRIBUTES.items():

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import front, lead, shifted, spread, within
-from ..core import FUNCTIONS, Tracer, call, operand
+from ..core import FUNCTIONS, Tracer, operand
 from ..errors import UnsupportedError
-from ..pull import Like, unbroadcast
-from ..verbs import composite, constant, linear, refuse
+from ..pull import unbroadcast
+from ..verbs import composite, constant, linear
 from .indexing import along
 
 # Reshaping.
@@ -140,7 +140,7 @@ def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
         return np.flip(m, axes)
     if k % 4 == 1:
         return np.swapaxes(np.flip(m, axes[1]), *axes)
-    return np.flip(np.swapaxes(m, *axes), axes[1]) if k % 4 == 3 else np.positive(m)
+    return np.flip(np.swapaxes(m, *axes), axes[1]) if k % 4 == 3 else m[...]
 
 
 @composite(np.tile, operands=2)
@@ -397,37 +397,3 @@ linear(
     ),
     batch=front,
 )
-
-# Arrays like a traced one, filled with a constant.
-
-
-def _filled_like(function: Any) -> None:
-    def like(prototype: Any, dtype: Any = None, order: str = "C", subok: bool = True,
-             shape: Any = None) -> Any:  # fmt: skip
-        form = Like(prototype)
-        return function(
-            form.shape if shape is None else shape, form.dtype if dtype is None else dtype
-        )
-
-    name = f"{function.__name__}_like"
-    FUNCTIONS[getattr(np, name)] = like
-    FUNCTIONS[function] = function
-
-
-_filled_like(np.zeros)
-_filled_like(np.ones)
-_filled_like(np.empty)
-
-
-@composite(np.full_like, operands=2)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
-    like = Like(a)
-    dtype, shape = like.dtype if dtype is None else dtype, like.shape if shape is None else shape
-    if type(fill_value) is not Tracer:
-        return np.full(shape, fill_value, dtype)
-    return np.broadcast_to(call(np.astype, (fill_value, dtype), {}), shape)
-
-
-refuse(np.copyto, "np.broadcast_to(t, shape) for np.full_like(a, t), np.where for np.copyto")
-for _writer in (np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal):
-    refuse(_writer, "np.where(mask, t, z)")

@@ -1,0 +1,165 @@
+"""``z[at] = v`` as an operation: a new array, linear in ``z`` and in ``v``.
+
+NumPy assigns to elements of an array; what transforms record is ``set_at(z, v, at=at)``, a copy of
+``z`` with ``v`` in the places ``at``. The cotangent of ``z`` is zero there, and that of ``v`` is
+what it is there. Of a place that an index names twice, only what is written last counts. ::
+
+    put(np.zeros(3), [0, 0], t)    is t[1], 0, 0, and the cotangent of t is 0, g[0]
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..batching import lead, spread
+from ..core import Primitive, Tracer, call, frozen, holds_tracer, operand
+from ..errors import UnsupportedError
+from ..verbs import rule
+from .indexing import (
+    _array_axes,
+    _at_stack,
+    _examples,
+    _fill,
+    _frozen,
+    _is_repeating,
+    _slots,
+    _spelled_out,
+    getitem,
+)
+
+
+def _set_at(z: Any, v: Any, *, at: Any) -> Any:
+    new = np.array(z)
+    new[at] = np.ascontiguousarray(v) if _is_repeating(at) else v
+    return new
+
+
+def _set_at_traced(z: Any, v: Any, *slots: Any, at: Any) -> Any:
+    return _set_at(z, v, at=_fill(at, slots))
+
+
+def _taken(g: Any, at: Any) -> Any:
+    """The cotangent of what was written: of a place that the index names twice, the last time."""
+    taken = getitem(g, at)
+    if not _repeats(at):
+        return taken
+    order = np.arange(math.prod(np.shape(taken))).reshape(np.shape(taken))
+    last = put(np.zeros(np.shape(g), int), at, order)
+    return np.where(getitem(last, at) == order, taken, 0.0)
+
+
+def _repeats(at: Any) -> bool:
+    return _is_repeating(at) or any(
+        type(a) is Tracer and a.shape for a in (at if type(at) is tuple else (at,))
+    )
+
+
+def _set_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    z, v = (x if own else spread(x, size) for x, own in zip(operands, mine))
+    at, place = _at_stack(keywords["at"], z.ndim - 1)
+    return put(z, at, np.moveaxis(v, 0, place))
+
+
+def _set_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    z, v = (x if own else spread(x, size) for x, own in zip(operands[:2], mine))
+    parts, stacked = _spelled_out(keywords["at"], operands[2:], mine[2:], z.ndim - 1)
+    count, place = _array_axes(parts, stacked)
+    v = np.moveaxis(v, range(1 + place, 1 + place + count), range(1, 1 + count))
+    at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
+    return put(z, (_examples(size, count), *at), v)
+
+
+#: ``z`` with ``v``, which has the shape of ``z[at]`` and the dtype of ``z``, in the places ``at``.
+set_at: Primitive = rule(
+    _set_at,
+    [
+        lambda g, y_like, at: set_at(g, np.zeros(y_like.shape, y_like.dtype), at=at),
+        lambda g, at: _taken(g, at),
+    ],
+    [
+        lambda t, y_like, at: set_at(t, np.zeros(y_like.shape, y_like.dtype), at=at),
+        lambda t, x_like, at: set_at(np.zeros(x_like.shape, x_like.dtype), t, at=at),
+    ],
+    batch=_set_stack,
+)
+
+
+def _cleared(g: Any, y_like: Any, ys: Any, at: Any) -> Any:
+    return set_at_traced(g, np.zeros(y_like.shape, y_like.dtype), *ys[1:], at=at)
+
+
+#: The same with traced arrays in the index.
+set_at_traced: Primitive = rule(
+    _set_at_traced,
+    [_cleared, lambda g, ys, at: _taken(g, _fill(at, ys[1:]))],
+    [
+        _cleared,
+        lambda t, x_like, ys, at: set_at_traced(
+            np.zeros(x_like.shape, x_like.dtype), t, *ys[1:], at=at
+        ),
+    ],
+    batch=_set_traced_stack,
+)
+
+
+def put(x: Any, at: Any, v: Any) -> Any:
+    """A copy of the array ``x`` that has ``v`` in the places ``at``."""
+    at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
+    template, traced = _slots(at)
+    if any(a.dtype == bool for a in traced):
+        return _put_where(x, at, v)
+    form = np.empty(x.shape, bool)[_fill(template, tuple(np.zeros(a.shape, int) for a in traced))]
+    v = fitted(v, x.dtype, np.shape(form))
+    if traced:
+        return set_at_traced(x, v, *traced, at=template)
+    return set_at(x, v, at=at)
+
+
+def _put_where(x: Any, mask: Any, v: Any) -> Any:
+    """``put`` at a mask that a transform follows, so that the number of places is not known."""
+    if type(mask) is not Tracer or np.shape(v) != ():
+        raise UnsupportedError(
+            f"z[mask] = v with a traced mask takes one number for all places, and got v of shape "
+            f"{np.shape(v)}. Write np.where(mask, v, z), with v of the shape of z."
+        )
+    mask = np.reshape(mask, (*mask.shape, *[1] * (len(x.shape) - len(mask.shape))))
+    return np.where(mask, fitted(v, x.dtype, ()), x)
+
+
+def fitted(v: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
+    """``v`` as NumPy writes it into a part of ``shape`` of an array of ``dtype``. What is plain is
+    copied, since its owner may change it before the write is made."""
+    v = joined(v)
+    if type(v) is not Tracer:
+        copy = np.empty(np.shape(v), dtype)
+        copy[...] = v
+        v = copy[()]
+    elif v.dtype != dtype:
+        real, inexact = v.dtype.kind == "f", v.dtype.kind in "fc"
+        if inexact and not (dtype.kind == "c" or (real and dtype.kind == "f")):
+            raise UnsupportedError(
+                f"z[i] = v writes a traced value of {v.dtype} into an array of {dtype}, which "
+                f"would lose its derivative. Make z of {v.dtype}, or write v.astype(np.{dtype})"
+                f"{'' if real else ' or np.real(v)'}."
+            )
+        v = call(np.astype, (v, dtype), {})
+    got = np.shape(v)
+    if got == shape:
+        return v
+    extra = max(len(got) - len(shape), 0)
+    try:
+        if math.prod(got[:extra]) == 1:
+            return np.broadcast_to(np.reshape(v, got[extra:]), shape)
+    except ValueError:
+        pass
+    raise ValueError(f"could not broadcast input array from shape {got} into shape {shape}")
+
+
+def joined(v: Any) -> Any:
+    """``v`` as one value, if it is a nested list that holds traced ones."""
+    if isinstance(v, list | tuple) and holds_tracer(v):
+        return np.stack([joined(item) for item in v])
+    return operand(frozen(v))
