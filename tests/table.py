@@ -341,6 +341,10 @@ def svd_outer_products(x, full_matrices=False):
     return np.sum(vectors * np.arange(1.0, k + 1.0)[:, None, None], -3), rest @ np.conj(rest.mT)
 
 
+def over_gaps(x, y):
+    return own("over_gaps")(x, y, np.zeros((3, 3), bool), 0.0, name="eigh")
+
+
 GENERAL += [
     *[General("linalg.det", np.linalg.det, (x,)) for x in (REGULAR, STACK, M3[:2, :2])],
     General("cofactors", lambda x: own("cofactors")(x), (STACK,)),
@@ -398,7 +402,7 @@ GENERAL += [
     General("eigh", lambda x: np.linalg.svd(x, hermitian=True)[1], (STACK,)),
     General("eigvalsh", lambda x: np.linalg.svd(x, False, False, hermitian=True), (STACK,)),
     General("eigh", lambda x: np.matmul(*np.linalg.svd(x, hermitian=True)[::2]), (STACK,)),
-    General("avoids", lambda x: own("avoids")(x, x, np.zeros((3, 3), bool), name="eigh"), (STACK,)),
+    General("over_gaps", over_gaps, (STACK, draw((1, 3)))),
     *[
         General(name, lambda x, k=k: np.linalg.norm(x, **k), (x,))
         for name, x, k in [

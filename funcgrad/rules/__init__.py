@@ -8,10 +8,12 @@ from . import (
     fft,
     indexing,
     linalg,
+    matrices,
     methods,
     norms,
     reductions,
     shapes,
+    singular,
     sorting,
 )
 
@@ -23,9 +25,11 @@ __all__ = [
     "fft",
     "indexing",
     "linalg",
+    "matrices",
     "methods",
     "norms",
     "reductions",
     "shapes",
+    "singular",
     "sorting",
 ]

@@ -24,7 +24,8 @@ def _fitted(g: Any, x_like: Any, axis: int) -> Any:
     along = axis % x_like.ndim
     count, size = g.shape[along], x_like.shape[along]
     if count > size:
-        return g[(*[slice(None)] * along, slice(size))]
+        kept = (*[slice(None)] * along, slice(size))
+        return g[kept]
     return np.pad(g, [(0, size - count if i == along else 0) for i in range(g.ndim)])
 
 

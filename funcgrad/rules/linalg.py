@@ -16,13 +16,13 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
 from ..batching import align, front
-from ..core import operand
+from ..core import Primitive, operand
 from ..errors import UnsupportedError
 from ..joint import Joint
 from ..pull import unbroadcast
 from ..verbs import PRIMITIVES, composite, constant, rule
-from .decompositions import adjoint, conj, square
-from .decompositions import hermitian as hermitian_part
+from .matrices import adjoint, conj, square
+from .matrices import hermitian as hermitian_part
 
 # Determinants. The gradient of the determinant is the matrix of cofactors, which is finite where
 # the inverse is not: with A = U S Vᴴ it is det(U) det(Vᴴ) Ū C Vᵀ, where C is diagonal, the products
@@ -93,13 +93,13 @@ def _matrices(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any
 
 
 # The second derivative of the determinant is symmetric, so one function serves both modes.
-cofactors = rule(
+cofactors: Primitive = rule(
     _cofactors,
     lambda g, x: cofactors_change(x, g),
     lambda t, x: cofactors_change(x, t),
     batch=front,
 )
-cofactors_change = rule(
+cofactors_change: Primitive = rule(
     _cofactors_change,
     [lambda g, x, y: _cofactors_twice(x, y, g), lambda g, x: cofactors_change(x, g)],
     [lambda t, x, y: _cofactors_twice(x, y, t), lambda t, x: cofactors_change(x, t)],
@@ -375,7 +375,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 @composite(np.linalg.vecdot, operands=2)
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return np.vecdot(x1, x2, axis=axis)
+    return np.sum(conj(x1) * x2, axis=axis)
 
 
 @composite(np.linalg.matrix_transpose)
