@@ -6,9 +6,10 @@ needs no example here. ``NO_VMAP`` are calls whose result has a size that depend
 """
 
 import numpy as np
-from table import MASK, A, B, C, V, W, draw  # noqa: F401
+from table import MASK, A, B, C, V, W, draw
 
 POS = draw((3, 4), 0.5, 3.0, seed=8)
+MODES = ("full", "same", "valid")
 HOLES = np.where(MASK, A, np.nan)
 Q = np.array([0.1, 0.5, 0.83])
 
@@ -32,6 +33,132 @@ EXAMPLES = {
         ],
     ],
     "percentile": [(lambda x: np.percentile(x, [10, 33.0], axis=0), A)],
+    "average": [
+        (np.average, A),
+        (lambda x, w: np.average(x, weights=w), A, POS),
+        (lambda x, w: np.average(x, axis=1, weights=w, keepdims=True), A, POS[0]),
+        (lambda x, w: np.average(x, axis=(2, 0), weights=w), C, draw((4, 2), 0.5, 2.0)),
+        (lambda x, w: np.average(x, axis=0, weights=w, returned=True)[1], A, POS),
+    ],
+    "cov": [
+        (np.cov, A),
+        (np.cov, V),
+        (lambda x, y: np.cov(x, y, rowvar=False, bias=True), A, A**2),
+        (lambda x, w: np.cov(x, aweights=w, fweights=[1, 2, 1, 3]), A, POS[0]),
+        (lambda x: np.cov(x, ddof=0, dtype=np.float64), A),
+    ],
+    "corrcoef": [
+        (np.corrcoef, A),
+        (lambda x, y: np.corrcoef(x, y, rowvar=False), A, np.cos(5 * A)),
+    ],
+    "histogram": [
+        (lambda x, w: np.histogram(x, 4, weights=w)[0] + 0 * x[0, 0], A, POS),
+        (lambda x, w: np.histogram(x, 4, weights=w, density=True)[0], A, POS),
+        (lambda x: np.histogram(x, 3)[1], A),
+        (lambda w: np.histogram(A, [-2.0, 0.0, 1.0], weights=w)[0], POS),
+    ],
+    "histogram_bin_edges": [(lambda x: np.histogram_bin_edges(x, 4), A)],
+    "histogram2d": [(lambda w: np.histogram2d(V, W, 3, weights=w)[0], POS[0])],
+    "histogramdd": [
+        (lambda w: np.histogramdd((V, W, V), (2, 3, 2), weights=w, density=True)[0], POS[0])
+    ],
+    "bincount": [
+        (lambda w: np.bincount([0, 2, 2, 1], weights=w, minlength=5), V),
+    ],
+    "nansum": [
+        (lambda x: np.nansum(x, axis=0), HOLES),
+        (lambda x: np.nansum(x, 1, keepdims=True, initial=x[0, 0] ** 2, where=A > -1), HOLES),
+    ],
+    "nanprod": [(lambda x: np.nanprod(x, axis=0), HOLES)],
+    "nanmean": [(np.nanmean, HOLES), (lambda x: np.nanmean(x, (0, 1), keepdims=True), HOLES)],
+    "nanmax": [(lambda x: np.nanmax(x, axis=0), HOLES)],
+    "nanmin": [(lambda x: np.nanmin(x, axis=-1, keepdims=True), HOLES)],
+    "nanvar": [(lambda x: np.nanvar(x, axis=1, ddof=1), HOLES)],
+    "nanstd": [(np.nanstd, HOLES), (lambda x: np.nanstd(x, axis=1, correction=1), HOLES)],
+    "nanmedian": [(lambda x: np.nanmedian(x, axis=1), HOLES)],
+    "nanquantile": [(lambda x: np.nanquantile(x, Q, axis=1, method="hazen"), HOLES)],
+    "nanpercentile": [(lambda x: np.nanpercentile(x, 33, axis=1, keepdims=True), HOLES)],
+    "nancumsum": [(lambda x: np.nancumsum(x, axis=1), HOLES)],
+    "nancumprod": [(lambda x: np.nancumprod(x), HOLES)],
+    "sum": [(lambda x: np.sum(x, axis=0, initial=x[0, 1] ** 2), A)],
+    "prod": [(lambda x: np.prod(x, initial=2.0), A)],
+    "max": [(lambda x: np.max(x, axis=0, initial=x[0, 1] / 3, where=MASK), A)],
+    "min": [(lambda x: np.min(x, axis=0, initial=x[0, 1] / 3), A)],
+    "var": [(lambda x, m: np.var(x, axis=0, mean=m, correction=1), A, A[:1] * 0.1)],
+    "std": [(lambda x, m: np.std(x, axis=0, mean=m), A, A[:1] * 0.1)],
+    "cumulative_sum": [(lambda x: np.cumulative_sum(x, axis=1, include_initial=True), A)],
+    "cumulative_prod": [(np.cumulative_prod, V)],
+    "trapezoid": [
+        (lambda y: np.trapezoid(y, dx=0.3), A),
+        (lambda y, x: np.trapezoid(y, x), A, W),
+        (lambda y, x: np.trapezoid(y, x, axis=0), A, C[:, :, 0][0]),
+        (lambda y, dx: np.trapezoid(y, dx=dx), A, V[0]),
+    ],
+    "gradient": [
+        (np.gradient, V),
+        (lambda x: np.gradient(x, 0.5, axis=1), A),
+        (lambda x: np.gradient(x, edge_order=2, axis=(1,))[0], A),
+        (lambda x, h: np.gradient(x, h, edge_order=2), V, np.sort(W)),
+        (lambda x, h, k: np.gradient(x, h, k)[1], A, np.array(0.4), np.sort(W)),
+        (lambda x: np.gradient(x, axis=-1), A),
+    ],
+    "interp": [
+        (lambda x, xp, fp: np.interp(x, xp, fp), A, np.sort(1.1 * W), V),
+        (lambda x, fp: np.interp(x, [-1.0, 0.0, 1.0, 1.5], fp, left=0.0), A, V),
+        (lambda x: np.interp(x, [-1.0, 0, 1], [1.0, 2, 5], x[0, 0], x[0, 1] ** 2), A),
+        (lambda x, fp: np.interp(x, [-0.9, 0.2, 0.4, 1.5], fp, period=3.0), A, V),
+    ],
+    "unwrap": [
+        (lambda x: np.unwrap(5 * x), A),
+        (lambda x: np.unwrap(5 * x, axis=0, period=4.0, discont=2.5), A),
+    ],
+    "ediff1d": [(lambda x, y: np.ediff1d(x, to_end=y, to_begin=[1.0, 2.0]), A, V)],
+    "diff": [
+        (lambda x, y: np.diff(x, prepend=y, append=2.0), A, V[0]),
+        (lambda x, y: np.diff(x, 2, axis=0, append=y), A, A[:2]),
+    ],
+    "convolve": [
+        *[(lambda x, y, m=m: np.convolve(x, y, m), V, A[0, :3]) for m in MODES],
+        (lambda x, y: np.convolve(x, y, "same"), A[0, :3], V),
+    ],
+    "correlate": [
+        *[
+            (lambda x, y, m=m: np.correlate(x, y, m), V, A[0, :3])
+            for m in ("full", "same", "valid")
+        ],
+        *[
+            (lambda x, y, m=m: np.correlate(x, y, m), A[0, :3], V)
+            for m in ("full", "same", "valid")
+        ],
+        *[
+            (lambda x, y, m=m: np.correlate(x, y, m), A[0, :2], V)
+            for m in ("full", "same", "valid")
+        ],
+    ],
+    "cross": [
+        (np.cross, A.T, A.T + 1.0),
+        (lambda x, y: np.cross(x, y, axis=0), A, A[:, :1] * 2.0),
+        (lambda x, y: np.cross(x, y, axisa=1, axisb=0, axisc=0), C, A),
+    ],
+    "kron": [(np.kron, A, B), (np.kron, V, A), (np.kron, C, V)],
+    "linspace": [
+        (lambda x, y: np.linspace(x, y, 5), V[0], W[0]),
+        (lambda x, y: np.linspace(x, y, 4, endpoint=False, axis=1), V, A),
+        (lambda x: np.linspace(x, 2, 3, retstep=True)[1], V),
+        (lambda x: np.linspace(0, x, 1), V),
+    ],
+    "logspace": [
+        (lambda x, y: np.logspace(x, y, 4), V[0], W[0]),
+        (lambda x, y, b: np.logspace(x, y, 4, base=b), V, W, POS[0]),
+    ],
+    "geomspace": [
+        (lambda x, y: np.geomspace(x, y, 5), POS[0, 0], POS[1, 1]),
+        (lambda x, y: np.geomspace(x, y, 4, endpoint=False, axis=-1), -POS[0], -POS[1]),
+    ],
+    "i0": [(np.i0, A), (lambda x: np.i0(8 * x), A)],
+    "nan_to_num": [(lambda x: np.nan_to_num(x, nan=2.0), HOLES)],
+    "real_if_close": [(np.real_if_close, A)],
+    "vander": [(np.vander, V), (lambda x: np.vander(x, 3, increasing=True), V)],
 }
 
 

@@ -105,6 +105,8 @@ ELEMENTWISE = [
     Elementwise("softmax_of_two", own("softmax_of_two"), (EVERYWHERE, EVERYWHERE)),
     Elementwise("unit", own("unit"), (EVERYWHERE, POSITIVE)),
     Elementwise("sinc_derivative", lambda x: own("sinc_derivative")(x, order=2), ((-5.0, 5.0),)),
+    Elementwise("i0", np.i0, ((-9.0, 9.0),)),
+    Elementwise("i0_derivative", lambda x: own("i0_derivative")(x, order=2), ((-9.0, 9.0),)),
     Elementwise("relu", nn.relu, (EVERYWHERE,)),
     Elementwise("sigmoid", nn.sigmoid, (EVERYWHERE,)),
     Elementwise("gate", lambda g: own("gate")(g, 1.0), (EVERYWHERE,)),
@@ -261,6 +263,7 @@ GENERAL = [
     *[General("affine", own("affine"), (x, B, B[0])) for x in (V, A, C)],
     General("named", lambda x: debug.name(x, "y"), (A,)),
     # Contractions
+    General("full_convolution", lambda x, y: np.convolve(x, y), (V, W)),
     General("matmul", lambda x, y: x @ y, (A, B)),
     General("matmul", lambda x, y: x @ y, (A, V)),
     General("matmul", lambda x, y: x @ y, (V, B)),
@@ -507,6 +510,9 @@ CONSTANT = [
     ("digitize", lambda x: np.digitize(x, [-1.0, 0.0, 1.0]), (V,)),
     ("linalg.matrix_rank", np.linalg.matrix_rank, (C,)),
     ("linalg.matrix_rank", lambda x: np.linalg.matrix_rank(x, tol=1e-3), (V,)),
+    ("nanargmax", np.nanargmax, (A,)),
+    ("nanargmin", lambda x: np.nanargmin(x, axis=1), (A,)),
+    ("bin_count", lambda x: own("bin_count")(x, bins="auto", range=None), (A,)),
     ("exponent", lambda x: np.frexp(x)[1], (A,)),
     ("to_integers", lambda x: x.astype(int), (A,)),
     ("stop_gradient", lambda x: own("stop_gradient")(x), (A,)),
@@ -542,9 +548,9 @@ INTEGER_ONLY = {
 REAL_ONLY = {
     *"cbrt fabs hypot arctan2 logaddexp logaddexp2 remainder fmod heaviside copysign".split(),
     *"ldexp deg2rad radians rad2deg degrees floor ceil trunc floor_divide signbit".split(),
-    *"spacing isposinf isneginf digitize exponent".split(),
+    *"spacing isposinf isneginf digitize exponent i0 bin_count".split(),
     *"relu sigmoid softmax log_softmax logsumexp cross_entropy cross_entropy_slope".split(),
     *("fft.rfft", "fft.ihfft"),
 }
 #: Parts of the derivatives of these.
-REAL_HELPERS = {"softmax_of_two", "gate"}
+REAL_HELPERS = {"softmax_of_two", "gate", "i0_derivative"}

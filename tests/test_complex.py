@@ -233,7 +233,6 @@ def test_the_derivative_of_a_holomorphic_function():
         (lambda: fg.optim.adam(0.1).init({"z": Z}), r"adam: \['z'\] is complex"),
         (lambda: fg.optim.sgd(0.1).init(Z), "sgd: the parameter is complex"),
         (lambda: fg.optim.clip_by_global_norm(1.0).update(Z, ()), "is complex"),
-        (lambda: fg.vjp(np.real_if_close, Z), "real_if_close has no derivative rule"),
     ],
 )
 def test_what_is_refused(call, message):

@@ -306,7 +306,7 @@ def test_a_traced_value_is_not_changed_in_place(f, message):
 
 UNSUPPORTED = {
     "np.unique": lambda t: np.unique(t),
-    "np.histogram": lambda t: np.histogram(t),
+    "np.packbits": lambda t: np.packbits(t),
     "np.apply_along_axis": lambda t: np.apply_along_axis(np.sum, 0, t),
     "np.save": lambda t: np.save("unused", t),
     "np.gcd": lambda t: np.gcd(t, 2),

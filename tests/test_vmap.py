@@ -1,5 +1,6 @@
 """vmap: what goes in and out along which axis, what is batched, and what is refused."""
 
+import bisect
 import dataclasses
 import warnings
 from typing import NamedTuple
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad import grad, jvp, random, value_and_grad, vmap
+from funcgrad import grad, jvp, random, value_and_grad, verbs, vmap
+from funcgrad.batching import looped
 
 X = np.arange(12.0).reshape(3, 4) / 7.0 - 0.5
 Y = np.cos(X)
@@ -277,12 +279,11 @@ def test_printing_shows_all_examples():
 
 
 def test_what_has_no_batch_rule_loops_and_says_so():
-    def find(x, v):
-        return np.searchsorted(x, v)
+    find = verbs.constant(bisect.bisect, operands=2, batch=looped)
 
-    with pytest.warns(fg.LoopWarning, match=r"np\.searchsorted one example.*batch=.*simplefilter"):
+    with pytest.warns(fg.LoopWarning, match=r"bisect_right one example.*batch=.*simplefilter"):
         got = vmap(find)(X, Y[:, 0])
-    same(got, np.array([find(x, v) for x, v in zip(X, Y[:, 0])]))
+    same(got, np.array([bisect.bisect(x, v) for x, v in zip(X, Y[:, 0])]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", fg.LoopWarning)
         same(vmap(find)(X, Y[:, 0]), got)

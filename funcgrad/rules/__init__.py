@@ -1,6 +1,7 @@
 """What NumPy functions do on tracers, one file a family. Importing it declares them all."""
 
 from . import (
+    calculus,
     constants,
     contractions,
     decompositions,
@@ -10,14 +11,18 @@ from . import (
     linalg,
     matrices,
     methods,
+    missing,
     norms,
+    ranges,
     reductions,
     shapes,
     singular,
     sorting,
+    statistics,
 )
 
 __all__ = [
+    "calculus",
     "constants",
     "contractions",
     "decompositions",
@@ -27,9 +32,12 @@ __all__ = [
     "linalg",
     "matrices",
     "methods",
+    "missing",
     "norms",
+    "ranges",
     "reductions",
     "shapes",
     "singular",
     "sorting",
+    "statistics",
 ]

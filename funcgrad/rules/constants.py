@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batching import BatchRule, along_one, front, looped, over, ragged
+from ..batching import BatchRule, along_one, each, front, over, ragged
 from ..core import FUNCTIONS, Primitive
 from ..verbs import composite, constant, query
 
@@ -49,7 +49,7 @@ def _searches(place: int) -> BatchRule:
         primitive: Primitive, size: int, operands: Sequence[Any], mine: Any, keywords: Any
     ) -> Any:
         if mine[1 - place]:
-            return looped(primitive, size, operands, mine, keywords)
+            return each(primitive, size, operands, mine, keywords)
         return primitive.apply(*operands, **keywords)
 
     return batch

@@ -298,6 +298,14 @@ def getitem(x: Any, at: Any) -> Any:
 FUNCTIONS[operator.getitem] = getitem
 
 
+def placed(x: Any, at: Any, size: int) -> Any:
+    """An array of ``size`` that sums the elements of ``x`` at the places ``at``."""
+    form = {"shape": (size,), "dtype": x.dtype}
+    if type(at) is Tracer:
+        return scatter_traced(x, at, at=Slot(0), **form)
+    return scatter(x, ats=(at,), **form)
+
+
 def along(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
     """The index that is ``at`` along one axis and takes all of the others."""
     return (slice(None),) * normalize_axis_index(axis, ndim) + (at,)

@@ -10,10 +10,10 @@ import inspect
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..batching import align, along_one, over, spread
-from ..core import FUNCTIONS, Primitive, Tracer, call, operand
+from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
 from .constants import stop
 
@@ -142,57 +142,75 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
-# A mask of which every example of a vmap has its own cannot go to NumPy as it is: np.where puts it
-# in place of the elements that it leaves out.
+# What NumPy's own function cannot be given: a mask of which every example of a vmap has its own
+# (np.where puts it in place of the elements that it leaves out), a traced initial value, which
+# joins the result, and a mean that was computed before.
 
 
-def _masked(function: Any, body: Any) -> None:
-    """Declare ``body(a, where, keywords)`` for the calls of a reduction with a traced mask."""
+def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = None) -> None:
+    """Declare ``masked(a, where, keywords)`` for the calls of a reduction with a traced mask,
+    ``join(result, initial)`` and ``given_mean(a, keywords)``."""
     signature, static = inspect.signature(function), FUNCTIONS[function]
 
     def apply(*args: Any, **keywords: Any) -> Any:
-        if type(keywords.get("where")) is not Tracer:
+        keywords = {key: v for key, v in keywords.items() if v is not np._NoValue}
+        if "correction" in keywords:
+            keywords["ddof"] = keywords.pop("correction")
+        initial = keywords.get("initial")
+        if initial is not None and (join is _plus or join is _times or is_traced(initial)):
+            if join in (_plus, _times):
+                del keywords["initial"]
+            else:
+                keywords["initial"] = _lowest(np.result_type(args[0]), join is np.maximum)
+            ans = apply(*args, **keywords)
+            initial = operand(initial)
+            return join(ans, np.astype(initial, ans.dtype) if np.ndim(initial) else initial)
+        if "mean" not in keywords and not is_traced(keywords.get("where")):
             return static(*args, **keywords)
         given = {key: v for key, v in keywords.items() if v is not None}
         keywords = signature.bind(*args, **given).arguments
-        a, where = operand(keywords.pop("a")), keywords.pop("where")
-        a = a if type(a) is Tracer else np.asarray(a)
-        if np.broadcast_shapes(a.shape, where.shape) != a.shape:
+        a, where = operand(keywords.pop("a")), keywords.pop("where", True)
+        a = a if is_traced(a) else np.asarray(a)
+        if where is not True and np.broadcast_shapes(a.shape, where.shape) != a.shape:
             raise ValueError(
                 f"np.{function.__name__}: where= has shape {where.shape}, which does not broadcast "
                 f"to {a.shape}, that of the array."
             )
-        return body(a, where, keywords)
+        if "mean" in keywords:
+            return given_mean(a, where, keywords)
+        return masked(a, where, keywords)
 
     FUNCTIONS[function] = apply
 
 
-def _filled(function: Any, neutral: int) -> None:
-    """Declare a reduction whose result ``neutral`` elements do not change."""
+def _filled(function: Any, neutral: int) -> Any:
+    """A reduction that ``neutral`` elements do not change, of an array and a mask."""
 
-    def body(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    def masked(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
         return call(function, (np.where(where, a, neutral),), keywords)
 
-    _masked(function, body)
+    return masked
 
 
-def _extreme(function: Any, low: bool) -> None:
-    """Declare the largest (``low``: the filling is the lowest value) or the smallest element."""
+def _lowest(dtype: np.dtype[Any], low: bool) -> Any:
+    """The lowest value of a dtype, or the highest one."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min if low else np.iinfo(dtype).max
+    return not low if dtype.kind == "b" else -np.inf if low else np.inf
 
-    def fill(dtype: np.dtype[Any]) -> Any:
-        if dtype.kind in "iu":
-            return np.iinfo(dtype).min if low else np.iinfo(dtype).max
-        return not low if dtype.kind == "b" else -np.inf if low else np.inf
 
-    def body(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+def _extreme(function: Any, low: bool) -> Any:
+    """The largest element (``low``: the filling is the lowest value) or the smallest one."""
+
+    def masked(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
         if "initial" not in keywords:
             raise ValueError(
                 f"np.{function.__name__} with where= needs initial=, the result where the mask "
                 f"leaves nothing."
             )
-        return call(function, (np.where(where, a, fill(a.dtype)),), keywords)
+        return call(function, (np.where(where, a, _lowest(a.dtype, low)),), keywords)
 
-    _masked(function, body)
+    return masked
 
 
 def _masked_mean(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
@@ -208,8 +226,10 @@ def _kept(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
 
 
 def _masked_var(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    mean = keywords.pop("mean", None)
+    if mean is None:
+        mean = np.mean(a, axis=keywords.get("axis"), keepdims=True, where=where)
     ddof = keywords.pop("ddof", 0)
-    mean = np.mean(a, axis=keywords.get("axis"), keepdims=True, where=where)
     deviation = np.where(where, a - mean, 0.0)
     squares = np.square(np.real(deviation))
     if deviation.dtype.kind == "c":
@@ -228,15 +248,28 @@ def _masked_std(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     return np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
 
 
-_filled(np.sum, 0)
-_filled(np.prod, 1)
-_filled(np.any, False)
-_filled(np.all, True)
-_extreme(np.max, low=True)
-_extreme(np.min, low=False)
-_masked(np.mean, _masked_mean)
-_masked(np.var, _masked_var)
-_masked(np.std, _masked_std)
+def _std_about(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
+    var = _masked_var(a, where, keywords)
+    return np.where(var == 0, stop(np.sqrt(var)), np.sqrt(np.where(var == 0, 1.0, var)))
+
+
+def _plus(ans: Any, initial: Any) -> Any:
+    return ans + initial
+
+
+def _times(ans: Any, initial: Any) -> Any:
+    return ans * initial
+
+
+_extended(np.sum, _filled(np.sum, 0), _plus)
+_extended(np.prod, _filled(np.prod, 1), _times)
+_extended(np.any, _filled(np.any, False))
+_extended(np.all, _filled(np.all, True))
+_extended(np.max, _extreme(np.max, low=True), np.maximum)
+_extended(np.min, _extreme(np.min, low=False), np.minimum)
+_extended(np.mean, _masked_mean)
+_extended(np.var, _masked_var, given_mean=_masked_var)
+_extended(np.std, _masked_std, given_mean=_std_about)
 
 # Functions of their own in NumPy, under other names.
 FUNCTIONS[np.amax] = FUNCTIONS[np.max]
@@ -321,6 +354,28 @@ def _cumprod_push(t: Any, ans: Any, x: Any, axis: int | None = None) -> Any:
 
 
 rule(np.cumprod, _cumprod_pull, _cumprod_push, batch=along_one, accepts=("dtype",))
+
+
+def _cumulative(function: Any, running: Any, neutral: float) -> None:
+    @composite(function)
+    def cumulative(
+        x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    ) -> Any:
+        if axis is None and x.ndim != 1:
+            raise ValueError(
+                "For arrays which have more than one dimension ``axis`` argument is required."
+            )
+        axis = normalize_axis_index(-1 if axis is None else axis, x.ndim)
+        ans = running(x, axis=axis, dtype=dtype)
+        if not include_initial:
+            return ans
+        shape = [1 if i == axis else n for i, n in enumerate(x.shape)]
+        return np.concatenate([np.full(shape, neutral, ans.dtype), ans], axis=axis)
+
+
+if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
+    _cumulative(np.cumulative_sum, np.cumsum, 0.0)
+    _cumulative(np.cumulative_prod, np.cumprod, 1.0)
 
 # The ufuncs' own spelling of these, whose axis is 0 by default.
 

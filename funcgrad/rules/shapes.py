@@ -298,14 +298,6 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return _split(ary, indices_or_sections, 2, even=True)
 
 
-@composite(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    later, earlier = (along(axis, a.ndim, part) for part in (slice(1, None), slice(None, -1)))
-    for _ in range(n):
-        a = a[later] - a[earlier]
-    return a
-
-
 # Padding: with zeros it is linear, and every mode that repeats elements is an index.
 
 
