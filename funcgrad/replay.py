@@ -22,10 +22,11 @@ import numpy as np
 
 from . import tree
 from .control import scan
-from .core import OPERANDS, Primitive, Trace, Tracer, raw
+from .core import OPERANDS, Primitive, Trace, Tracer, frozen, raw
 from .forward import Dual
 from .joint import Pullback
 from .pull import Like
+from .rules.writable import replayed
 from .tape import TO_OPERAND, TO_PART, Tape
 from .transform import named
 from .vmap import Batch
@@ -81,7 +82,7 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
             return f(*args, **kwargs)
         # Of plain arrays among the arguments a copy is kept, which the caller cannot change.
         again_args, again_kwargs = tree.map(_kept, (args, kwargs))
-        return _Segment(tape, lambda: f(*again_args, **again_kwargs), policy, through).record()
+        return _Segment(tape, lambda: replayed(f, *again_args, **again_kwargs), policy, through).record()
 
     return checkpointed
 
@@ -131,7 +132,8 @@ def _traces(*roots: Any) -> set[Trace]:
             continue
         seen.add(id(item))
         if type(item) is Tracer:
-            found.add(item.owner)
+            if not item.owner.writable:
+                found.add(item.owner)
             rest += [item.value, item.node]
         elif isinstance(item, functools.partial):
             rest += [item.func, item.args, item.keywords]
@@ -151,7 +153,7 @@ def _contents(cell: Any) -> Any:
 
 
 def _kept(leaf: Any) -> Any:
-    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
+    return leaf.copy() if isinstance(leaf, np.ndarray) else frozen(leaf)
 
 
 class _Segment:

@@ -24,8 +24,7 @@ looked at, other than at places just written. So a loop that fills an array, or 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -46,12 +45,11 @@ _VIEWS = frozenset(
 _REPLAYED: ContextVar[int] = ContextVar("replayed", default=0)
 
 
-@contextmanager
-def replayed() -> Iterator[None]:
-    """What runs inside runs again later, and must find writable arrays as it found them."""
+def replayed(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """``f(*args, **kwargs)``, which runs again later and must find writable arrays unchanged."""
     token = _REPLAYED.set(next(births))
     try:
-        yield
+        return f(*args, **kwargs)
     finally:
         _REPLAYED.reset(token)
 
