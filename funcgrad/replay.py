@@ -1,10 +1,10 @@
 """``checkpoint``: memory for time, by running a function again when its derivative is taken.
 
-The operations of a checkpointed call are recorded as always, and then taken off the tape: one node
+The operations of a checkpointed call are recorded apart from the tape and then forgotten: one node
 is left in their place, which knows the values that went in. When the walk comes to it, the tape is
-opened again, the function runs once more on the same traced values, with the same node numbers,
-and the walk goes through what that recorded. Nothing else changes, so that whatever the function
-closes over is differentiated too, and checkpoints nest.
+opened again, the function runs once more on the same traced values, and the walk goes through what
+that recorded. Nothing else changes, so that whatever the function closes over is differentiated
+too, and checkpoints nest.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from . import tree
 from .control import scan
 from .core import OPERANDS, Primitive, Trace, Tracer, frozen, raw
+from .errors import UnsupportedError
 from .forward import Dual
 from .joint import Pullback
 from .pull import Like
@@ -80,9 +81,15 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
         through = [t for t in traces if tape is not None and t.birth > tape.birth]
         if tape is None or tape.closed or not all(isinstance(t, Batch | Dual) for t in through):
             return f(*args, **kwargs)
-        # Of plain arrays among the arguments a copy is kept, which the caller cannot change.
-        again_args, again_kwargs = tree.map(_kept, (args, kwargs))
-        return _Segment(tape, lambda: replayed(f, *again_args, **again_kwargs), policy, through).record()
+        if not tape.lock.acquire(blocking=False):  # one thread at a time; this one does without
+            return f(*args, **kwargs)
+        try:
+            # Of plain arrays among the arguments a copy is kept, which the caller cannot change.
+            again_args, again_kwargs = tree.map(_kept, (args, kwargs))
+            segment = _Segment(tape, lambda: replayed(f, *again_args, **again_kwargs), policy, through)
+            return segment.record()
+        finally:
+            tape.lock.release()
 
     return checkpointed
 
@@ -105,9 +112,10 @@ def checkpointed_scan(
     0.003699
     """
     leaves, structure = tree.flatten(xs)
-    count = len(leaves[0]) if leaves else length
-    if not count:
-        return scan(f, init, xs, length)
+    counts = {np.shape(x)[0] if np.ndim(x) else None for x in leaves} | {length} - {None}
+    count = counts.pop() if len(counts) == 1 else None
+    if not isinstance(count, int | np.integer) or count < 1:
+        return scan(f, init, xs, length)  # which says what is wrong
     size = math.isqrt(count - 1) + 1
     step = checkpoint(f)
     stacks = []
@@ -166,22 +174,29 @@ class _Segment:
         self.f = f
         self.policy = policy
         self.through = through
-        self.first = next(tape.nodes)  # all that is recorded inside comes after it
-        self.saved: dict[int, Any] = {}
-        self.lock = threading.RLock()
+        self.thread = threading.get_ident()
+        self.order: dict[int, int] = {}  # the place of each operation's node among them
+        self.saved: dict[int, Any] = {}  # by the same places
 
     def record(self) -> Any:
         """``f()``, of whose operations one node is left on the tape."""
-        tape, before = self.tape, len(self.tape.edges)
-        with _processing(tape, self._saving):
+        tape = self.tape
+        first = next(tape.nodes)
+        with _apart(tape, self._saving) as edges:
             result = self.f()
-        edges = tape.edges[before:]
-        del tape.edges[before:]
-        self.parents = list(dict.fromkeys(p for p in edges[1::5] if p < self.first))
-        outs = self._within(result)
+        self.order.clear()
+        self.parents = _outside(edges, first)
+        outs = self._within(result, first)
+        if not edges.elsewhere.isdisjoint([*edges[1::5], *[t.node for t in outs]]):
+            raise UnsupportedError(
+                f"checkpoint: another thread computed traced values for the function while it ran "
+                f"({tape.label}). Start no threads inside; a thread may call the checkpointed "
+                f"function."
+            )
         self.sums = [_sum(t.value) for t in outs]
         likes = [Like(t) for t in outs]
         node = next(tape.nodes)
+        tape.inside.append(range(first + 1, node))
         pullback = Pullback(self._pull, None, 0)
         record: list[Any] = []
         for i, parent in enumerate(self.parents):
@@ -194,26 +209,24 @@ class _Segment:
     def _pull(self, g: Any, _: Any) -> list[Any]:
         """The cotangents of ``parents`` from those of the results."""
         tape = self.tape
-        with self.lock, _open([tape, *self.through]), _processing(tape, self._reusing):
-            outer = tape.edges, tape.nodes
-            tape.edges, tape.nodes = [], _Numbers(self.first + 1)  # type: ignore[assignment]
-            try:
-                outs = self._within(self.f())
-                edges = tape.edges
-            finally:
-                tape.edges, tape.nodes = outer
+        with tape.lock, _open([tape, *self.through]), _apart(tape, self._reusing) as edges:
+            self.place = 0
+            first = next(tape.nodes)
+            outs = self._within(self.f(), first)
+            inside = tape.inside
         sums = [_sum(t.value) for t in outs]
-        if len(sums) != len(self.sums) or not np.allclose(sums, self.sums, equal_nan=True):
+        is_same = len(sums) == len(self.sums) and np.allclose(sums, self.sums, equal_nan=True)
+        if not is_same or _outside(edges, first) != self.parents:
             raise RuntimeError(
                 f"checkpoint: a function gave other results when it ran again for its derivative "
                 f"({tape.label}). It must not draw random numbers, nor use anything that changes "
-                f"between the two runs."
+                f"between the two runs, such as the variable of a loop around it."
             )
         seeds = {t.node: c for t, c in zip(outs, g)}
-        return pulled(edges, seeds, self.parents, 0, lambda: (_ByNode(), _ByNode()))
+        return pulled(edges, seeds, self.parents, 0, lambda: (_ByNode(), _ByNode()), inside)
 
-    def _within(self, result: Any) -> list[Tracer]:
-        """The values of this segment that ``result`` holds, each once."""
+    def _within(self, result: Any, first: int) -> list[Tracer]:
+        """The values of this tape in ``result`` that came after its node ``first``, each once."""
         found: dict[int, Tracer] = {}
         rest = tree.leaves(result)[::-1]
         while rest:
@@ -222,41 +235,57 @@ class _Segment:
                 continue
             if t.owner is not self.tape:
                 rest += [t.node, t.value]
-            elif t.node > self.first:
+            elif t.node > first:
                 found[t.node] = t
         return list(found.values())
 
     def _saving(self, primitive: Primitive, operands: tuple[Any, ...], keywords: Any) -> Any:
         ans = Tape.process(self.tape, primitive, operands, keywords)
-        if type(ans) is Tracer and self.policy(primitive.name, keywords):
+        if primitive.pulls is None or self.thread != threading.get_ident():
+            return ans
+        self.order[ans.node] = len(self.order)
+        if self.policy(primitive.name, keywords):
             kept = operands[0] if primitive.name == "named" else ans
-            self.saved[kept.node] = kept.value
+            if kept.node in self.order:
+                self.saved[self.order[kept.node]] = kept.value
         return ans
 
     def _reusing(self, primitive: Primitive, operands: tuple[Any, ...], keywords: Any) -> Any:
-        node = self.tape.nodes.upcoming  # type: ignore[attr-defined]
-        if node in self.saved and primitive.pulls is not None:
-            value = self.saved[node]
-            primitive = Primitive(
-                primitive.name,
-                lambda *_, **__: value,
-                primitive.pulls,
-                primitive.pushes,
-                primitive.batch,
-                dispatches=True,
-            )
+        if primitive.pulls is not None:
+            if self.place in self.saved:
+                value = self.saved[self.place]
+                primitive = Primitive(
+                    primitive.name,
+                    lambda *_, **__: value,
+                    primitive.pulls,
+                    primitive.pushes,
+                    primitive.batch,
+                    dispatches=True,
+                )
+            self.place += 1
         return Tape.process(self.tape, primitive, operands, keywords)
 
 
-class _Numbers:
-    """Numbers in order, of which the next one can be seen."""
+def _outside(edges: list[Any], first: int) -> list[int]:
+    """The nodes before ``first`` that ``edges`` lead to."""
+    return list(dict.fromkeys(parent for parent in edges[1::5] if parent < first))
 
-    def __init__(self, start: int) -> None:
-        self.upcoming = start
 
-    def __next__(self) -> int:
-        self.upcoming += 1
-        return self.upcoming - 1
+class _Apart(list[Any]):
+    """The edges that this thread records, apart from those of others, which go on the tape."""
+
+    def __init__(self, others: list[Any]) -> None:
+        super().__init__()
+        self.thread = threading.get_ident()
+        self.others = others
+        self.elsewhere: set[int] = set()  # the nodes that others recorded
+
+    def extend(self, record: Any) -> None:
+        if self.thread == threading.get_ident():
+            super().extend(record)
+        else:
+            self.elsewhere.update(record[::5])
+            self.others.extend(record)
 
 
 class _ByNode(dict[int, Any]):
@@ -267,13 +296,15 @@ class _ByNode(dict[int, Any]):
 
 
 @contextmanager
-def _processing(tape: Tape, process: Callable[..., Any]) -> Iterator[None]:
-    """``process`` in place of the tape's own."""
-    before = vars(tape).get("process")
-    tape.process = process  # type: ignore[method-assign]
+def _apart(tape: Tape, process: Callable[..., Any]) -> Iterator[_Apart]:
+    """What this thread records on ``tape`` meanwhile, by ``process`` in place of the tape's own."""
+    edges, inside, before = tape.edges, tape.inside, vars(tape).get("process")
+    apart = _Apart(edges)
+    tape.edges, tape.inside, tape.process = apart, [], process  # type: ignore[method-assign]
     try:
-        yield
+        yield apart
     finally:
+        tape.edges, tape.inside = edges, inside
         if before is None:
             del tape.process
         else:

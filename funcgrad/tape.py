@@ -15,6 +15,7 @@ so the backward walk is one pass over the list from its end, without sorting or 
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,9 @@ class Tape(Trace):
         # id -> an array from outside and its copy; holding the array keeps its id from reuse.
         self.copies: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.lent: dict[int, np.ndarray] = {}  # id -> an array whose memory is an input's
+        # Of checkpoints: the nodes inside each, and what lets one thread at a time be in one.
+        self.inside: list[range] = []
+        self.lock = threading.RLock()
 
     def born(self, x: Any) -> Tracer:
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
@@ -172,7 +176,9 @@ class Tape(Trace):
         def empty() -> tuple[Any, Any]:
             return [None] * count, bytearray(count)
 
-        return pulled(self.edges, seeds, range(self.inputs), self.inputs, empty)
+        with self.lock:  # no checkpoint has its own edges in their place
+            edges, inside = self.edges, self.inside
+        return pulled(edges, seeds, range(self.inputs), self.inputs, empty, inside)
 
 
 # The edges of a joint operation, to its operands and from its results.

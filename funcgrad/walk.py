@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .core import Tracer, raw
+from .errors import LeakedTracerError
 from .joint import Parts, Pullback
 from .pull import Like, unbroadcast
 from .rules.elementwise import annihilate
@@ -24,12 +25,21 @@ def pulled(
     wanted: Iterable[int],
     inputs: int,
     empty: Callable[[], tuple[Any, Any]],
+    inside: Iterable[range],
 ) -> list[Any]:
     """The cotangents of the nodes ``wanted``, ``None`` where nothing reached them, and raw arrays
     owned by the caller, from the cotangents ``seeds``. Nodes below ``inputs`` are those that no
-    edge starts from. ``empty`` makes the cotangents and the marks of ownership, by node."""
+    edge starts from. ``empty`` makes the cotangents and the marks of ownership, by node. The nodes
+    ``inside`` checkpoints have no edges here, but for their results."""
     with np.errstate(all="ignore"):
-        found = _walk(edges, seeds, wanted, inputs, empty(), guarded=False)
+        cotangents, owned = empty()
+        found = _walk(edges, seeds, wanted, inputs, (cotangents, owned), guarded=False)
+        if any(cotangents[node] is not None for nodes in inside for node in nodes):
+            raise LeakedTracerError(
+                "a value from inside a checkpointed function was used outside of it, where its "
+                "derivative would be lost. Return it from the function, and pass what is traced as "
+                "an argument of the function or in its closure, not in an object."
+            )
         # A zero cotangent annihilates an infinite local derivative. Only then can a finite gradient
         # come out NaN, so the ordinary walk pays one look at its result.
         if not all(map(_finite, found)):
@@ -77,6 +87,8 @@ def _walk(
         else:
             cotangents[parent] = _add(before, c, owned[parent])
             owned[parent] = True
+    if done >= 0:
+        cotangents[done] = None
     return [_settle(cotangents[node], owned[node]) for node in wanted]
 
 

@@ -1,6 +1,8 @@
 """checkpoint: the same derivatives from less memory, under every transform."""
 
+import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -168,3 +170,106 @@ def test_checkpointed_scan_is_scan(length):
     want, got = fg.tree.leaves(loss(fg.scan)), fg.tree.leaves(loss(fg.checkpointed_scan))
     for a, b in zip(want, got, strict=True):
         np.testing.assert_allclose(b, a, rtol=TOLERANCE)
+
+
+def test_a_value_that_leaves_a_function_but_not_as_its_result_is_an_error():
+    def f(x):
+        kept = []
+
+        def inside(x):
+            kept.append(np.sin(x))
+            return 2.0 * kept[-1]
+
+        return fg.checkpoint(inside)(x) + kept[0]
+
+    with pytest.raises(fg.LeakedTracerError, match="inside a checkpointed function"):
+        fg.grad(f)(1.0)
+
+
+@pytest.mark.parametrize(
+    ("xs", "length"),
+    [(1.0, None), ((np.ones(3), np.ones(4)), None), (np.ones(4), 5), (None, 2.5), (None, 0)],
+)
+def test_checkpointed_scan_refuses_what_scan_refuses(xs, length):
+    errors = []
+    for scan in (fg.scan, fg.checkpointed_scan):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            scan(lambda c, x: (c, None), 0.0, xs, length)
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+
+
+class Scale:
+    def __init__(self, w):
+        self.w = w
+
+    def __call__(self, x):
+        return np.sin(x) * self.w**2
+
+
+def test_an_object_that_hides_a_value_of_another_transform_is_an_error():
+    with pytest.raises(fg.LeakedTracerError, match="not in an object"):
+        fg.grad(lambda x: fg.grad(lambda w: fg.checkpoint(Scale(w))(x))(2.0))(1.0)
+
+
+def test_a_closure_that_means_another_value_when_it_runs_again_is_an_error():
+    def f(ws):
+        x = 1.0
+        for w in ws:
+            x = fg.checkpoint(lambda x: x + w)(x)  # noqa: B023
+        return x
+
+    with pytest.raises(RuntimeError, match="the variable of a loop"):
+        fg.grad(f)([0.0, 0.0])
+
+
+@pytest.fixture
+def many_switches():
+    """The interpreter changes threads as often as it can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def steps(policy):
+    step = fg.checkpoint(lambda x: np.sin(x) * np.mean(np.cos(x)), policy)
+
+    def f(x):
+        for _ in range(6):
+            x = step(x)
+        return np.sum(x)
+
+    return f
+
+
+POLICIES = [fg.checkpoint_policies.nothing_saveable, lambda name, keywords: name == "sin"]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=["nothing kept", "a result kept"])
+@pytest.mark.usefixtures("many_switches")
+def test_threads_that_share_a_pullback(policy):
+    _, pullback = fg.vjp(steps(policy), X)
+    (want,) = pullback(1.0)
+    with ThreadPoolExecutor(8) as pool:
+        for (got,) in pool.map(pullback, [1.0] * 80):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=["nothing kept", "a result kept"])
+@pytest.mark.usefixtures("many_switches")
+def test_threads_inside_one_gradient(policy):
+    f, g = steps(policy), steps(lambda name, keywords: True)
+    parts = [f, np.sum, g, lambda x: np.sum(np.sin(x))] * 2
+    want = fg.grad(lambda x: sum(part(x) for part in parts))(X)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            got = fg.grad(lambda x: sum(pool.map(lambda part: part(x), parts)))(X)
+            np.testing.assert_allclose(got, want, rtol=TOLERANCE)
+
+
+def test_threads_inside_a_checkpoint_are_refused():
+    with ThreadPoolExecutor(1) as pool:
+        f = fg.checkpoint(lambda x: 2.0 * pool.submit(np.sin, x).result())
+        with pytest.raises(fg.UnsupportedError, match="Start no threads inside"):
+            fg.grad(f)(1.0)
