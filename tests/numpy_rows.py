@@ -159,6 +159,63 @@ EXAMPLES = {
     "nan_to_num": [(lambda x: np.nan_to_num(x, nan=2.0), HOLES)],
     "real_if_close": [(np.real_if_close, A)],
     "vander": [(np.vander, V), (lambda x: np.vander(x, 3, increasing=True), V)],
+    "select": [
+        (lambda x, y: np.select([x > 1, x < -1], [y, x**2], x + y), A, A + 0.1),
+        (lambda x: np.select([[True, False, True, False]], [x], 7.0), V),
+    ],
+    "piecewise": [
+        (lambda x: np.piecewise(x, [x < 0, x > 1], [np.exp, lambda t: t**2, 0.5]), A),
+        (lambda x: np.piecewise(x, [MASK], [np.sin, np.cos]), A),
+        (
+            lambda x, y: np.piecewise(x, [x < 0], [lambda t, y: t + y, lambda t, y: t * y], y),
+            V,
+            V[0],
+        ),
+    ],
+    "choose": [
+        (lambda x, y: np.choose([0, 1, 1, 0], [x, y]), V, W),
+        (lambda x, y: np.choose(np.array([-3, 5, 1, 0]), (x, y), mode="wrap"), V, W),
+        (lambda x: np.choose([4, 1, 0, -1], (x, 2.0), mode="clip"), V),
+    ],
+    "extract": [(lambda x: np.extract(MASK, x), A)],
+    "delete": [
+        (lambda x: np.delete(x, 1), A),
+        (lambda x: np.delete(x, [0, -1], axis=1), A),
+        (lambda x: np.delete(x, slice(None, None, 2), axis=-1), A),
+        (lambda x: np.delete(x, [True, False, True], axis=0), A),
+    ],
+    "insert": [
+        (lambda x, y: np.insert(x, 2, y), V, V[0]),
+        (lambda x, y: np.insert(x, 1, y, axis=1), A, V[:3]),
+        (lambda x, y: np.insert(x, [1, 1, 0], y, axis=0), A, A),
+        (lambda x, y: np.insert(x, [0, -1], y), V, W[:2]),
+        (lambda x, y: np.insert(x, 1, y), V, W),
+        (lambda x, y: np.insert(x, slice(1, 3), y, axis=1), A, A[:, :2]),
+        (lambda x: np.insert(x, 1, 5.0, axis=0), A),
+    ],
+    "resize": [(lambda x: np.resize(x, (3, 5)), V), (lambda x: np.resize(x, 2), A)],
+    "apply_along_axis": [
+        (lambda x: np.apply_along_axis(np.sum, 1, x), C),
+        (lambda x: np.apply_along_axis(lambda r: r[:2] * np.max(r), 0, x), C),
+        (lambda x: np.apply_along_axis(np.diag, 1, x), A),
+    ],
+    "apply_over_axes": [(lambda x: np.apply_over_axes(np.sum, x, [0, -1]), C)],
+    "block": [
+        (lambda x, y: np.block([[x, y], [y, x]]), A, A + 1.0),
+        (lambda x, y: np.block([x, 2.0, y]), V, V[0]),
+        (lambda x, y: np.block([[x], [y]]), V, W),
+    ],
+    "meshgrid": [
+        (lambda x, y: np.meshgrid(x, y)[0] * np.meshgrid(x, y)[1], V, W[:3]),
+        (lambda x, y: np.multiply(*np.meshgrid(x, y, indexing="ij", sparse=True)), V, W[:3]),
+    ],
+    "broadcast_arrays": [(lambda x, y: np.broadcast_arrays(x, y)[1], A, V)],
+    "rollaxis": [
+        (lambda x: np.rollaxis(x, 2), C),
+        (lambda x: np.rollaxis(x, 0, 3), C),
+        (lambda x: np.rollaxis(x, -1, -2), C),
+    ],
+    "unstack": [(lambda x: np.unstack(x, axis=1)[2], A)],
 }
 
 

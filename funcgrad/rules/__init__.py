@@ -2,6 +2,7 @@
 
 from . import (
     calculus,
+    choosing,
     constants,
     contractions,
     decompositions,
@@ -23,6 +24,7 @@ from . import (
 
 __all__ = [
     "calculus",
+    "choosing",
     "constants",
     "contractions",
     "decompositions",

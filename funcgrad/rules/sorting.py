@@ -74,7 +74,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) ->
 
 
 @composite(np.partition, operands=2)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
     # In the order that NumPy leaves the others in, which is any.
     if axis is None:
         a, axis = np.ravel(a), 0
