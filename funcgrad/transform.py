@@ -44,6 +44,10 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
     """``f(*args, **kwargs)``, after which ``trace`` is closed."""
     try:
         out = f(*args, **kwargs)
+        leaves = tree.leaves(out)
+        if any(map(is_writable, leaves)):
+            out = tree.map(released, out)
+            leaves = tree.leaves(out)
     except ValueError as error:
         # NumPy hides what a traced value said to z[i] = t behind an error of its own.
         hidden = error.__cause__ or error.__context__
@@ -52,12 +56,8 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
         raise
     finally:
         trace.close()
-    others = [t for t in tree.leaves(out) if type(t) is Tracer and t.owner is not trace]
-    if any(map(is_writable, others)):
-        out = tree.map(released, out)
-        others = [t for t in tree.leaves(out) if type(t) is Tracer and t.owner is not trace]
-    for t in others:
-        if t.owner.closed:
+    for t in leaves:
+        if type(t) is Tracer and t.owner is not trace and t.owner.closed:
             raise leak(f"the result of {trace.label}", t)
     return out
 

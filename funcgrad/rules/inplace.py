@@ -35,10 +35,11 @@ def _filled_like(function: Callable[..., Any], fill: Callable[..., Any]) -> None
              shape: Any = None, device: Any = None) -> Any:  # fmt: skip
         form = Like(prototype)
         filled = fill(form.shape if shape is None else shape, dtype or form.dtype)
-        return writable(filled, prototype if shape is None and order in "KA" else None)
+        return writable(filled, _layout(filled, order, prototype))
 
     def plain(shape: Any, dtype: Any = float, order: str = "C", device: Any = None) -> Any:
-        return writable(fill(shape, dtype))
+        filled = fill(shape, dtype)
+        return writable(filled, _layout(filled, order))
 
     FUNCTIONS[getattr(np, f"{function.__name__}_like")] = like
     FUNCTIONS[function] = plain
@@ -82,7 +83,16 @@ FUNCTIONS[np.array] = FUNCTIONS[np.asarray] = array
 
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     value = frozen(a)
-    return writable(duplicate(value) if type(value) is Tracer else value, value)
+    return writable(duplicate(value) if type(value) is Tracer else value, _layout(value, order, a))
+
+
+def _layout(new: Any, order: str, prototype: Any = None) -> Any:
+    """An array that is laid out in memory as ``order`` says that ``new`` is."""
+    if order == "F":
+        return np.empty(np.shape(new), bool, order="F")
+    if order == "C" or np.shape(prototype) != np.shape(new):
+        return None
+    return prototype.owner.layout if is_writable(prototype) else prototype
 
 
 FUNCTIONS[np.copy] = _copy
@@ -95,7 +105,7 @@ def _astype(x: Any, dtype: Any, *args: Any, copy: bool = True, **kwargs: Any) ->
         return _cast(x, dtype, *args, copy=copy, **kwargs)
     if not copy and np.dtype(dtype) == x.dtype:
         return x
-    return writable(_cast(frozen(x), dtype, *args, **kwargs))
+    return writable(_cast(frozen(x), dtype, *args, **kwargs), x.owner.layout)
 
 
 FUNCTIONS[np.astype] = _astype
@@ -258,14 +268,7 @@ def _occurrence(numbers: np.ndarray) -> np.ndarray:
 
 
 class At:
-    """``at(x)[index]``: the places of ``x`` that are to be updated; for traced values ``x.at``.
-
-    >>> import numpy as np, funcgrad as fg
-    >>> at(np.zeros(3))[1].set(5.0).tolist()
-    [0.0, 5.0, 0.0]
-    >>> fg.grad(lambda x: np.sum(x.at[0].multiply(x[1])))(np.array([2.0, 3.0])).tolist()
-    [3.0, 3.0]
-    """
+    """The updates of one array: ``At(x)[index]`` has them for some of its places."""
 
     __slots__ = ("x",)
 
@@ -280,7 +283,22 @@ class At:
         raise TypeError("x.at[i] = v changes nothing. Write x = x.at[i].set(v).")
 
 
-at = At
+def at(x: Any) -> At:
+    """Updates of ``x`` that make a new array, which is changed at ``at(x)[index]``.
+
+    ``at(x)[index].set(v)`` is a copy of ``x`` with ``v`` at ``index``, ``x`` staying as it is;
+    ``add``, ``subtract``, ``multiply``, ``divide``, ``power``, ``min`` and ``max`` combine ``v``
+    with what is there, ``apply(f)`` puts ``f`` of it there, and ``get()`` is ``x[index]``. On traced
+    values it can be written ``x.at[index].set(v)``, as for JAX.
+
+    >>> import numpy as np, funcgrad as fg
+    >>> fg.at(np.zeros(3))[1].set(5.0).tolist()
+    [0.0, 5.0, 0.0]
+    >>> f = lambda x: np.sum(fg.at(x)[0].multiply(x[1]))
+    >>> fg.grad(f)(np.array([2.0, 3.0])).tolist()
+    [3.0, 3.0]
+    """
+    return At(x)
 
 
 class Places:

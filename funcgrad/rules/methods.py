@@ -163,7 +163,7 @@ def _ufunc_method(ufunc: np.ufunc) -> Callable[..., Any]:
     return lambda self: ufunc(self)
 
 
-_FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip copy cumprod
+_FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip cumprod
 cumsum diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum
 swapaxes take trace var"""
 
@@ -182,6 +182,7 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
 
 _METHODS: dict[str, Callable[..., Any]] = {
     **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
+    "copy": lambda self, order="C": call(np.copy, (self, order), {}),
     "flatten": _flatten,
     "compress": lambda self, condition, axis=None: call(np.compress, (condition, self, axis), {}),
     "reshape": _shape_method(np.reshape),

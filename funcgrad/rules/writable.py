@@ -67,11 +67,16 @@ class Buffer(Trace):
         like = Like(content)
         self.form = like.shape
         self.dtype = like.dtype
-        self.content = content
+        self._hold(content)
         self.pending: dict[tuple[int, ...], Any] = {}
         self.version = 0
         self.sealed = ""
         self._layout = layout
+
+    def _hold(self, content: Any) -> None:
+        self.content = content
+        if type(content) is np.ndarray:
+            content.flags.writeable = False  # whoever gets it shall not write to it
 
     @property
     def label(self) -> str:
@@ -102,8 +107,11 @@ class Buffer(Trace):
         """The view, or what is no view, that an operation makes of this array."""
         if primitive.name == "index":
             key = _place(keywords["at"], self.form)
-            if (key is not None and len(key) == len(self.form)) or not _is_basic(keywords["at"]):
+            if key is not None and len(key) == len(self.form):
                 return self.taken(keywords["at"], key)
+            if not _is_basic(keywords["at"]):
+                at = keywords["at"]
+                return _own(self.taken(at, key), self.layout[at])
         layout = primitive.impl(self.layout, **keywords)
         return self.view(lambda x: bind(primitive, (x,), keywords), layout, primitive, keywords)
 
@@ -117,7 +125,7 @@ class Buffer(Trace):
         """What ``compute`` makes of this array: a view if ``layout``, made alike, is one."""
         if type(layout) is np.ndarray and np.may_share_memory(layout, self.layout):
             return _array(View(self, compute, layout, primitive, keywords))
-        return compute(self.current())
+        return _own(compute(self.current()), layout)
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         """The elements at an index, as they are now."""
@@ -130,26 +138,32 @@ class Buffer(Trace):
 
     def current(self) -> Any:
         """The value as it is now, which no later write changes."""
-        self.looked_at()
-        if self.pending:
-            pending, self.pending = self.pending, {}
-            places = sorted(pending)
-            vs = [pending[place] for place in places]
-            if len(places) == math.prod(self.form[: len(places[0])]):
-                self.content = np.reshape(np.stack(vs), self.form)
-            elif len(places) == 1:
-                self.content = put(self.content, places[0], vs[0])
-            else:
-                at = tuple(map(np.array, zip(*places)))
-                self.content = put(self.content, at, np.stack(vs))
-        if type(self.content) is np.ndarray:
-            self.content.flags.writeable = False  # whoever gets it shall not write to it
-        return self.content
+        is_own = self.looked_at()
+        if not self.pending:
+            return self.content
+        content = self.filled()
+        if is_own:
+            self._hold(content)
+            self.pending = {}
+        return content
 
-    def looked_at(self) -> None:
-        """Note who looks: what runs again must find the same value again."""
-        if _REPLAYED.get() > self.made:
+    def filled(self) -> Any:
+        """The content with what is pending written to it."""
+        places = sorted(self.pending)
+        vs = [self.pending[place] for place in places]
+        if len(places) == math.prod(self.form[: len(places[0])]):
+            return np.reshape(np.stack(vs), self.form)
+        if len(places) == 1:
+            return put(self.content, places[0], vs[0])
+        return put(self.content, tuple(map(np.array, zip(*places))), np.stack(vs))
+
+    def looked_at(self) -> bool:
+        """Note a look, and tell whether what it computes may be kept. A function that runs again
+        must find the value that it found, and leave nothing that it computed."""
+        is_own = _REPLAYED.get() < self.made
+        if not is_own:
             self.sealed = "a checkpointed function took it from its surroundings, and runs again"
+        return is_own
 
     def write(
         self, tracer: Tracer, at: Any, v: Any, written: str = "z[i] = v", instead: str = ""
@@ -169,9 +183,9 @@ class Buffer(Trace):
         elif _is_whole(at):
             v = fitted(v, self.dtype, self.form)
             self.pending = {}
-            self.content = duplicate(v) if type(v) is Tracer else np.array(v)
+            self._hold(duplicate(v) if type(v) is Tracer else np.array(v))
         else:
-            self.content = put(self.current(), at, v)
+            self._hold(put(self.current(), at, v))
         self.version += 1
 
     def check(self, written: str) -> None:
@@ -221,7 +235,9 @@ class View(Buffer):
         primitive: Primitive | None,
         keywords: Any,
     ) -> None:
-        super().__init__(layout, layout)
+        super().__init__(base.content, layout)
+        self.form = layout.shape
+        self.dtype = layout.dtype
         self.made = base.made
         self.base = base
         self.compute = compute
@@ -240,18 +256,16 @@ class View(Buffer):
 
     def current(self) -> Any:
         root = self.root
-        root.looked_at()
-        if self.version != root.version:
-            at = self.keywords["at"] if self.primitive and "at" in self.keywords else None
-            key = None if at is None else _place(at, self.base.form)
-            if key is not None:
-                self.content = self.base.taken(at, key)
-            else:
-                self.content = self.compute(self.base.current())
+        is_own = root.looked_at()
+        if self.version == root.version:
+            return self.content
+        at = self.keywords["at"] if self.primitive and "at" in self.keywords else None
+        key = None if at is None else _place(at, self.base.form)
+        content = self.compute(self.base.current()) if key is None else self.base.taken(at, key)
+        if is_own:
+            self._hold(content)
             self.version = root.version
-            if type(self.content) is np.ndarray:
-                self.content.flags.writeable = False
-        return self.content
+        return content
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         return getitem(self.current(), at)
@@ -299,6 +313,11 @@ def writable(value: Any, prototype: Any = None) -> Tracer:
         if np.shape(one) == value.shape and not one.flags.c_contiguous:
             layout = np.empty_like(one, value.dtype)
     return _array(Buffer(value, layout))
+
+
+def _own(copy: Any, layout: Any) -> Any:
+    """A copy of elements, which is written to as they are."""
+    return writable(copy, layout) if isinstance(copy, Tracer | np.ndarray) else copy
 
 
 def is_writable(t: Any) -> bool:
