@@ -1,9 +1,10 @@
 """Derivatives checked against numerical differentiation.
 
 Along a direction v in the arguments and with weights w on the results, φ(h) = ⟨w, f(x + h·v)⟩ is a
-function of one number, and its slope at 0 must be what a transform says: ⟨vjp(w), v⟩. A derivative
-is a function again, so the same check of it is the check of the second order. Everything is
-computed in float64, and v and w are drawn from a fixed key: what passes once passes always.
+function of one number, and its slope at 0 must be what a transform says: ⟨vjp(w), v⟩ or ⟨w, jvp(v)⟩.
+A derivative is a function again, so the same check of it is the check of the second order.
+Everything is computed in float64, and v and w are drawn from a fixed key: what passes once passes
+always.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import random, tree
+from .forward import jvp
 from .graph import named_arguments, named_leaves
 from .reverse import vjp
 from .transform import is_number
@@ -39,7 +41,8 @@ def check_grads(
 
     Arguments and results are pytrees. Their float leaves are checked, those of the arguments taken
     as float64, and complex ones as two floats; the others stay as they are. The modes are
-    ``"rev"``, by ``vjp``. Where a derivative disagrees, a ``GradientCheckError`` names the leaf
+    ``"rev"``, by ``vjp``, and ``"fwd"``, by ``jvp``; with both, derivatives of higher orders are
+    checked in every combination. Where a derivative disagrees, a ``GradientCheckError`` names the leaf
     with the largest difference.
 
     >>> check_grads(lambda p, n: np.sin(p["x"]) ** n, ({"x": np.ones(3)}, 2))
@@ -168,9 +171,14 @@ def _reverse(f: Flat, vs: Leaves, ws: Leaves) -> tuple[Flat, Leaves]:
     return lambda *xs: list(vjp(f, *xs)[1](ws)), vs
 
 
+def _forward(f: Flat, vs: Leaves, ws: Leaves) -> tuple[Flat, Leaves]:
+    return lambda *xs: list(jvp(f, xs, tuple(vs))[1]), ws
+
+
 # By mode: its name in errors, and (f, directions, weights) -> (derivative, what it is paired with).
 _MODES: dict[str, tuple[str, Callable[[Flat, Leaves, Leaves], tuple[Flat, Leaves]]]] = {
     "rev": ("vjp", _reverse),
+    "fwd": ("jvp", _forward),
 }
 
 

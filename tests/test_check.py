@@ -90,7 +90,7 @@ def test_what_cannot_be_checked_is_an_error():
         check_grads(lambda x: x, (1,))
     with pytest.raises(ValueError, match="no float among the results"):
         check_grads(lambda x: x > 0, (1.0,))
-    with pytest.raises(ValueError, match=r"among rev; got .*sideways"):
+    with pytest.raises(ValueError, match=r"among rev, fwd; got .*sideways"):
         check_grads(np.sin, (1.0,), modes=("sideways",))
     with pytest.raises(ValueError, match="order=0"):
         check_grads(np.sin, (1.0,), order=0)
@@ -145,3 +145,17 @@ def test_numerical_grad_by_complex_numbers_is_the_gradient():
     assert numerical["r"].dtype == np.float64
     with pytest.raises(TypeError, match=r"one real number.*imaginary"):
         numerical_grad(lambda z: z)(1j)
+
+
+def test_forward_mode_is_checked_too_and_both_in_every_combination():
+    check_grads(
+        lambda p: {"y": np.sin(p["x"]) * p["x"]}, ({"x": X},), modes=("fwd", "rev"), order=3
+    )
+
+    @fg.custom_jvp
+    def wrong(x):
+        return np.sin(x)
+
+    wrong.defjvp(lambda primals, tangents: (wrong(*primals), 2.0 * tangents[0]))
+    with pytest.raises(GradientCheckError, match="the jvp of wrong disagrees"):
+        check_grads(wrong, (X,), modes=("fwd",))
