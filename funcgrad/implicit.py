@@ -169,12 +169,34 @@ def _root(
     start, structure = tree.flatten(stop_gradient(x0))
     for path, leaf in zip(structure.paths(), start):
         transform.check_input(leaf, f"{label}: x0{tree.keystr(path)}")
-    count = len(start)
     leaves, form = tree.flatten(args)
     numbers = [k for k, leaf in enumerate(leaves) if transform.is_number(leaf)]
+    operands = [*start, *[leaves[k] for k in numbers]]
+    others = replaced(leaves, numbers, [None] * len(numbers))
 
     def arguments(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tree.unflatten(form, replaced(leaves, numbers, values))
+        return tree.unflatten(form, replaced(others, numbers, values))
+
+    primitive = _root_primitive(name, label, f, arguments, find, solve, structure)
+    return tree.unflatten(structure, primitive(*operands))
+
+
+def _root_primitive(
+    name: str,
+    label: str,
+    f: Callable[..., Any],
+    arguments: Callable[[Sequence[Any]], tuple[Any, ...]],
+    find: Callable[..., Any],
+    solve: Callable[[Callable[[Any], Any], Any], Any],
+    structure: tree.Structure,
+) -> Joint:
+    """The primitive that finds x, of the leaves of x0 and the numbers among those of f's other
+    ``arguments``."""
+    count = structure.num_leaves
+
+    def again() -> Joint:
+        # Another one, since a reference to itself would keep what it holds for the collector.
+        return _root_primitive(name, label, f, arguments, find, solve, structure)
 
     def residual(x: Sequence[Any], values: Sequence[Any]) -> list[Any]:
         return tree.leaves(f(tree.unflatten(structure, x), *arguments(values)))
@@ -196,7 +218,7 @@ def _root(
         return settled(label, x, structure, first, "x0")
 
     def forward(*operands: Any) -> tuple[Any, Any]:
-        x = primitive(*operands)
+        x = again()(*operands)
         return x, (x, operands[count:])
 
     def pull(g: Any, kept: Any) -> list[Any]:
@@ -208,7 +230,7 @@ def _root(
         return [None] * count + replaced([None] * len(values), floats(values), found)
 
     def push(operands: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-        x, values = primitive(*operands), operands[count:]
+        x, values = again()(*operands), operands[count:]
         moving, at = varying(values)
         along = [tangents[count + i] for i in floats(values)]
         change = jvp(lambda moving: residual(x, at(moving)), (moving,), (along,))[1]
@@ -219,8 +241,7 @@ def _root(
 
         return x, tuple(solved(label, matvec, _cast([-t for t in change], x), solve))
 
-    primitive = Joint(name, impl, forward, pull, push)
-    return tree.unflatten(structure, primitive(*start, *[leaves[k] for k in numbers]))
+    return Joint(name, impl, forward, pull, push)
 
 
 def _newton(g: Callable[[Any], Any], x0: Any) -> Any:

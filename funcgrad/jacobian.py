@@ -107,6 +107,7 @@ def jacobian(
         rows.run.arguments.check_holomorphic(holomorphic)
         if rows.count <= sum(Like(x).size for x in rows.run.arguments.leaves):
             return rows.jacobian(chunk_size)
+        rows.run.release()
         return _by_columns("jacobian", f, args, kwargs, argnums, has_aux, chunk_size, holomorphic)
 
     _check_chunk_size(chunk_size, cheaper.__name__)
@@ -221,6 +222,7 @@ class _Rows:
                 run.arguments.like([_own(b, x) for b, x in zip(blocks, run.arguments.leaves)])
                 for blocks in zip(*cut)
             ]
+        run.release()
         result = tree.unflatten(self.structure, rows)
         return (result, plain(run.tape, run.aux)) if self.has_aux else result
 

@@ -45,10 +45,18 @@ class Joint(Primitive):
         push: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, Any]],
         batch: BatchRule = each,
     ) -> None:
-        super().__init__(name, impl, (), (), batch, dispatches=False)
+        self.name = name
+        self.impl = impl
+        self.pulls = self.pushes = ()
+        self.batch = batch
         self.forward = forward
         self.pull = pull
         self.push = push
+
+    @property
+    def apply(self) -> Joint:  # type: ignore[override]
+        """Itself, which is not kept: many live for one call, and would wait for the collector."""
+        return self
 
     def __call__(self, *operands: Any, **keywords: Any) -> Any:
         top = youngest(operands)

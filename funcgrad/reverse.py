@@ -99,6 +99,7 @@ def _value_and_gradient(
     value = plain(run.tape, run.out)
     _check_scalar(value, run.tape, holomorphic)
     grads = run.arguments.like(run.pull([run.out], [Like(value).dtype.type(1)]))
+    run.release()
     return ((value, plain(run.tape, run.aux)) if has_aux else value), grads
 
 
@@ -176,6 +177,11 @@ class Recording:
             _like(next(found) if self.owns(t) else None, primal)
             for t, primal in zip(self.inputs, self.arguments.leaves)
         ]
+
+    def release(self) -> None:
+        """Drop the edges, among which a checkpoint's refer to the tape itself, so that nothing
+        waits for the garbage collector."""
+        self.tape.edges.clear()
 
 
 def _check_scalar(value: Any, tape: Tape, holomorphic: bool) -> None:

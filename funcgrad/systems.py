@@ -176,6 +176,10 @@ def _system(
     """The primitive that solves ``apply(constants, x) = b``, of ``count`` constants and the leaves
     of b. ``transposed`` is the one for the transpose, where it is known."""
 
+    def again() -> Joint:
+        # Another one, since a reference to itself would keep what it holds for the collector.
+        return _system(label, apply, count, solve, structure, symmetric, transposed)
+
     def impl(*operands: Any) -> tuple[Any, ...]:
         constants, b = operands[:count], operands[count:]
 
@@ -186,7 +190,7 @@ def _system(
         return settled(label, x, structure, b, "b")
 
     def forward(*operands: Any) -> tuple[Any, Any]:
-        x = primitive(*operands)
+        x = again()(*operands)
         return x, (operands[:count], x)
 
     def pull(g: Any, residual: Any) -> list[Any]:
@@ -202,17 +206,17 @@ def _system(
 
     def push(operands: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         constants, moved = operands[:count], list(tangents[count:])
-        x = primitive(*operands)
+        x = again()(*operands)
         moving, at = varying(constants)
         if moving:
             along = tuple(tangents[i] for i in floats(constants))
             change = jvp(lambda *moving: apply(at(moving), x), tuple(moving), along)[1]
             moved = [t - c for t, c in zip(moved, change)]
-        return x, primitive(*constants, *moved)
+        return x, again()(*constants, *moved)
 
     def transpose(x: Sequence[Any]) -> Joint:
         if symmetric:
-            return primitive
+            return again()
         if transposed is not None:
             return transposed
         zeros = [np.zeros(like.shape, like.dtype)[()] for like in map(Like, x)]
@@ -221,10 +225,9 @@ def _system(
             _, pullback = vjp(lambda *v: apply(constants, v), *zeros)
             return list(pullback(list(u)))
 
-        return _system(label, apply_transposed, count, solve, structure, False, primitive)
+        return _system(label, apply_transposed, count, solve, structure, False, again())
 
-    primitive = Joint("linear_solve", impl, forward, pull, push)
-    return primitive
+    return Joint("linear_solve", impl, forward, pull, push)
 
 
 def dense_solve(label: str, what: str, matvec: Matvec, b: Any) -> Any:

@@ -92,9 +92,10 @@ def vmap(
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
+    label = f"vmap({getattr(f, '__name__', type(f).__name__)})"
+
     @named("vmap", f)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        label = mapped.__name__
         leaves, structure = tree.flatten((args, kwargs))
         places = [*_entries(in_axes, args, label), *[0] * len(tree.leaves(kwargs))]
         named_leaves = _Names(structure)

@@ -70,10 +70,16 @@ def test_a_thousand_gradients_leave_nothing_to_the_collector():
         lambda x: jacrev(np.cumsum)(x[:3]),
         lambda x: jvp(energy, (x,), (x,)),
         grad(lambda x: sum(row @ row for row in x.reshape(5, -1))),
+        grad(fg.checkpoint(energy)),
+        lambda x: jacrev(fg.checkpoint(np.cumsum))(x[:3]),
+        grad(lambda x: np.sum(fg.linear_solve(lambda v: (x[:3] + 1.0) * v, x[:3]))),
+        grad(lambda x: np.sum(fg.fixed_point(lambda y, x: 1.0 + x / 4.0 * y, x, x))),
+        lambda x: jvp(lambda x: fg.fixed_point(lambda y, x: 1.0 + x / 4.0 * y, x, x), (x,), (x,)),
         lambda x: attempt(np.sin, x),
         lambda x: attempt(lost, x),
     ],
-    ids="value_and_grad nested vjp pullback jacrev jvp rows refused lost".split(),
+    ids="value_and_grad nested vjp pullback jacrev jvp rows checkpoint jacrev_of_checkpoint "
+    "linear_solve fixed_point jvp_of_fixed_point refused lost".split(),
 )
 def test_no_transform_leaves_its_tape_to_the_collector(gradient):
     # A tape of energy holds 8 kB and the smallest tape over 1 kB; the interpreter's own free lists
