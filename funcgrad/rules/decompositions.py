@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 from ..batching import front
 from ..errors import UnsupportedError
@@ -22,6 +23,7 @@ from .matrices import (
     gaps,
     hermitian,
     joint,
+    of_full_rank,
     over_gaps,
     rounding,
     rows,
@@ -94,6 +96,8 @@ _reduced = joint("qr", lambda x: tuple(np.linalg.qr(x)), _qr_forward, _qr_pull, 
 
 @composite(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
+    if a.ndim < 2:
+        raise LinAlgError(f"np.linalg.qr takes matrices, and got an array of shape {a.shape}.")
     m, n = a.shape[-2:]
     if mode not in ("reduced", "complete", "r") or (mode == "complete" and m > n):
         raise UnsupportedError(
@@ -180,8 +184,20 @@ def _eig_forward(x: Any) -> Any:
     return ans, ans
 
 
+def _independent(v: Any) -> Any:
+    """Eigenvectors, which are a basis unless the matrix is defective."""
+    return of_full_rank(
+        v,
+        rcond=None,
+        failing="np.linalg.eig: eigenvalues and eigenvectors of a defective matrix, whose "
+        "eigenvectors are no basis, have no derivative. Write np.trace, det or matrix_power for "
+        "symmetric functions of eigenvalues.",
+    )
+
+
 def _eig_pull(g: Any, residual: Any) -> list[Any]:
     (gw, gv), (w, v) = g, residual
+    v = _independent(v)
     p = np.matmul(v.mT, gv)
     of_column = np.eye(w.shape[-1], dtype=bool)
     over_gaps(np.where(of_column, np.imag(p), 0.0), 1.0, of_column, rounding(gv), name="eig")
@@ -194,6 +210,7 @@ def _eig_pull(g: Any, residual: Any) -> list[Any]:
 
 def _eig_push(operands: Any, tangents: Any) -> Any:
     w, v = _eig(operands[0])
+    v = _independent(v)
     change = np.linalg.solve(v, np.matmul(tangents[0], v))
     moved = np.matmul(v, over_gaps(change, *gaps(w), rounding(change), name="eig"))
     moved = moved - v * np.sum(conj(v) * moved, axis=-2, keepdims=True)
@@ -217,11 +234,13 @@ def _eigvals_forward(x: Any) -> Any:
 
 def _eigvals_pull(g: Any, residual: Any) -> list[Any]:
     w, v = residual
+    v = _independent(v)
     return [np.linalg.solve(v.mT, rows(shared(g, w)) * v.mT)]
 
 
 def _eigvals_push(operands: Any, tangents: Any) -> Any:
     w, v = _eig(operands[0])
+    v = _independent(v)
     return w, shared(diagonal(np.linalg.solve(v, np.matmul(tangents[0], v))), w)
 
 

@@ -21,7 +21,7 @@ from ..errors import UnsupportedError
 from ..joint import Joint
 from ..pull import unbroadcast
 from ..verbs import PRIMITIVES, composite, constant, rule
-from .matrices import adjoint, conj, square
+from .matrices import adjoint, conj, of_full_rank, square
 from .matrices import hermitian as hermitian_part
 
 # Determinants. The gradient of the determinant is the matrix of cofactors, which is finite where
@@ -241,19 +241,6 @@ def _ranks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -
 constant(np.linalg.matrix_rank, batch=_ranks, accepts=("tol", "hermitian", "rtol"))
 
 
-def _of_full_rank(x: Any, *, rcond: Any) -> Any:
-    if np.any(np.linalg.matrix_rank(x, rtol=rcond) < min(x.shape[-2:])):
-        raise LinAlgError(
-            f"np.linalg.lstsq: matrices of shape {x.shape[-2:]} whose rank is less than "
-            f"{min(x.shape[-2:])} have no derivative: their least squares solution jumps. Add "
-            f"rows of a small multiple of the identity."
-        )
-    return x
-
-
-of_full_rank = rule(_of_full_rank, lambda g: g, lambda t: t, batch=front)
-
-
 @composite(np.linalg.lstsq, operands=2)
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     if a.ndim != 2 or b.ndim not in (1, 2) or len(a) != len(b):
@@ -264,7 +251,12 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     m, n = a.shape
     eps = float(np.finfo(np.result_type(a, b, np.float32)).eps)
     rcond = eps * (max(m, n) if rcond is None else 1) if rcond in (None, -1) else rcond
-    a = of_full_rank(a, rcond=rcond)
+    a = of_full_rank(
+        a,
+        rcond=rcond,
+        failing="np.linalg.lstsq: matrices whose columns and rows are both dependent have no "
+        "derivative, since the solution jumps. Add rows of a small multiple of the identity.",
+    )
     columns = np.reshape(b, (m, -1))
     x = np.matmul(np.linalg.pinv(a, rcond), columns)
     if m > n:

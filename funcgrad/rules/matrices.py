@@ -6,7 +6,7 @@ for every basis has a derivative. Where the cotangent, or the tangent, does not 
 left out; where it does, that is an error. Eigenvalues that are equal share their cotangents evenly,
 which is right for every symmetric function of them and for others the least-norm choice. So at
 A = I, ``np.sum(np.linalg.eigvalsh(A) ** 3)`` has the gradient 3·I, and
-``np.linalg.eigh(A)[1][0, 0]`` has none.
+``np.linalg.eigh(A)[1][0, 1]`` has none.
 """
 
 from __future__ import annotations
@@ -73,6 +73,16 @@ def hermitian(name: str, a: Any, UPLO: str = "L") -> Any:
         raise ValueError(f"np.{name}: UPLO is {UPLO!r}, and must be 'L' or 'U'.")
     strict = np.tril(a, -1) if UPLO.upper() == "L" else np.triu(a, 1)
     return strict + adjoint(strict) + np.where(np.eye(a.shape[-1], dtype=bool), np.real(a), 0.0)
+
+
+def _of_full_rank(x: Any, *, rcond: float | None, failing: str) -> Any:
+    if np.any(np.linalg.matrix_rank(x, rtol=rcond) < min(x.shape[-2:])):
+        raise LinAlgError(failing)
+    return x
+
+
+#: Matrices, which must be of full rank.
+of_full_rank = rule(_of_full_rank, lambda g: g, lambda t: t, batch=front)
 
 
 # Where values are equal.

@@ -1,0 +1,300 @@
+"""numpy.linalg: singular matrices, equal eigenvalues, what it returns and what it refuses.
+
+That every function is right where it is smooth, in each mode and twice, is in the table.
+"""
+
+import numpy as np
+import pytest
+from table import draw
+from test_primitives import along, close
+
+import funcgrad as fg
+from funcgrad import grad, hessian, jvp, vmap
+
+EYE = np.eye(3)
+C = draw((3, 3), seed=20)
+TURN = np.linalg.qr(draw((3, 3), seed=21))[0]
+TIED = TURN @ np.diag([1.0, 1.0, 3.0]) @ TURN.T
+OF_RANK_2 = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.0, 1.0, 1.0]])
+OF_RANK_1 = np.ones((3, 3))
+
+
+def symmetric(a):
+    return (a + a.T) / 2
+
+
+def near(got, want):
+    np.testing.assert_allclose(
+        got, want, rtol=0, atol=1e-12 * max(1.0, np.max(np.abs(want), initial=0.0))
+    )
+
+
+def agrees(f, x):
+    """The gradient of f at x against differences along every direction."""
+    slopes = [along(f, [x], [e.reshape(x.shape)]) for e in np.eye(x.size)]
+    close(grad(f)(x), np.reshape(slopes, x.shape), 1.0)
+
+
+# Determinants.
+
+
+@pytest.mark.parametrize("a", [OF_RANK_2, OF_RANK_1, np.zeros((3, 3)), np.diag([1.0, 0.0, 0.0])])
+def test_the_gradient_of_det_at_singular_matrices_is_the_cofactors(a):
+    minors = [
+        (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(a, i, 0), j, 1))
+        for i, j in np.ndindex(3, 3)
+    ]
+    near(grad(np.linalg.det)(a), np.reshape(minors, (3, 3)))
+    near(jvp(np.linalg.det, (a,), (C,))[1], np.sum(C * np.reshape(minors, (3, 3))))
+
+
+@pytest.mark.parametrize("a", [OF_RANK_2, OF_RANK_1, np.zeros((3, 3)), EYE])
+def test_the_second_derivative_of_det_is_exact_everywhere(a):
+    # det is a polynomial of degree 3: its second derivative along u and v is a mixed difference.
+    u, v = C, C.T @ C
+    det = np.linalg.det
+    mixed = [s * t * det(a + s * u + t * v) for s in (1, -1) for t in (1, -1)]
+    near(np.einsum("ij,ijkl,kl", u, hessian(det)(a), v), sum(mixed) / 4)
+
+
+def test_slogdet_of_a_complex_matrix_turns_its_sign():
+    a = C + 1j * C.T
+
+    def f(a):
+        sign, logabsdet = np.linalg.slogdet(a)
+        return np.real(sign * np.exp(logabsdet))
+
+    near(grad(f)(a), grad(lambda a: np.real(np.linalg.det(a)))(a))
+
+
+# Norms: 0 at the kink, ties split evenly.
+
+
+@pytest.mark.parametrize("ord", [None, 1, 2, 3, np.inf])
+def test_norms_of_zero(ord):
+    def f(x):
+        return np.linalg.norm(x, ord)
+
+    assert grad(f)(np.zeros(3)).tolist() == [0.0, 0.0, 0.0]
+    assert jvp(f, (np.zeros(3),), (np.ones(3),))[1] == 0.0
+    assert hessian(f)(np.zeros(2)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "ord, a, want",
+    [
+        (np.inf, np.array([1.0, -3.0, 3.0]), [0.0, -0.5, 0.5]),
+        (-np.inf, np.array([1.0, -1.0, 3.0]), [0.5, -0.5, 0.0]),
+        (1, EYE, EYE / 3),
+        (2, EYE, EYE / 3),
+        (2, 2.0 * TURN, TURN / 3),
+        ("nuc", np.ones((2, 2)), np.full((2, 2), 0.5)),
+        ("nuc", np.zeros((2, 2)), np.zeros((2, 2))),
+    ],
+)
+def test_norms_at_their_kinks(ord, a, want):
+    near(grad(lambda a: np.linalg.norm(a, ord))(a), want)
+
+
+# Equal eigenvalues and singular values.
+
+
+@pytest.mark.parametrize("a", [EYE, TIED])
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_a_symmetric_function_of_equal_eigenvalues(a, power):
+    slope = power * np.linalg.matrix_power(a, power - 1)
+    for values in (np.linalg.eigvalsh, lambda a: np.linalg.eigh(a).eigenvalues, np.linalg.svdvals):
+
+        def f(a, values=values):
+            return np.sum(values(symmetric(a)) ** power)
+
+        near(grad(f)(a), slope)
+    near(grad(lambda a: np.sum(np.linalg.eigvals(a) ** power).real)(a), slope)
+    near(jvp(lambda a: np.sum(np.linalg.eigvalsh(a) ** power), (a,), (symmetric(C),))[1],
+         np.sum(slope * symmetric(C)))  # fmt: skip
+
+
+def test_an_extreme_eigenvalue_shares_its_cotangent():
+    near(grad(lambda a: np.linalg.eigvalsh(a)[-1])(EYE), EYE / 3)
+    near(grad(lambda a: np.linalg.svdvals(a)[0])(EYE), EYE / 3)
+
+
+def onto(k):
+    """A function of the projector on the eigenvectors ``k``."""
+
+    def f(a):
+        v = np.linalg.eigh(symmetric(a)).eigenvectors[:, k]
+        return np.sum(C * (v @ v.T))
+
+    return f
+
+
+def polar(a):
+    u, _, vh = np.linalg.svd(a)
+    return np.sum(C * (u @ vh))
+
+
+@pytest.mark.parametrize("f", [onto(slice(2)), onto(slice(2, 3)), polar])
+def test_what_is_the_same_for_every_basis_has_its_gradient(f):
+    agrees(f, TIED)
+
+
+def test_discarded_components_may_be_tied():
+    def compressed(x):
+        v = np.linalg.eigh(x.T @ x).eigenvectors[:, -2:]
+        return np.sum((x @ v @ v.T) ** 3)
+
+    x = draw((3, 5), seed=22)  # so that two eigenvalues are 0
+    agrees(compressed, x)
+
+
+def test_singular_vectors_of_a_singular_matrix():
+    def first(a):
+        u, _, vh = np.linalg.svd(a)
+        return np.sum(C * (u[:, :1] @ vh[:1]))
+
+    agrees(first, OF_RANK_2)
+
+
+def function_of_matrix(f):
+    def apply(a):
+        w, v = np.linalg.eigh(symmetric(a))
+        return np.sum(C * ((v * f(w)) @ v.T))
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "f, a",
+    [
+        (lambda a: np.linalg.eigh(a).eigenvectors[0, 1], EYE),
+        (lambda a: np.sum(C * np.linalg.eigh(a).eigenvectors), TIED),
+        (lambda a: np.sum(C * np.linalg.svd(a).U), TIED),
+        (lambda a: np.linalg.svd(a).Vh[0, 1], EYE),
+        (lambda a: np.sum(C * np.linalg.svd(a).U), OF_RANK_1),
+        (lambda a: np.sum(C * np.linalg.svd(a[:, :1]).U), C),
+        (lambda a: np.sum(C * np.linalg.eig(a).eigenvectors.real), EYE),
+        # These have a derivative, which the cotangents of values and vectors do not determine.
+        (function_of_matrix(np.exp), TIED),
+        (function_of_matrix(np.exp), EYE),
+        (function_of_matrix(np.log), EYE),
+        # No derivative: eigenvalues of a defective matrix, and the phase of a vector.
+        (lambda a: np.sum(np.linalg.eigvals(a)).real, np.array([[1.0, 1.0], [0.0, 1.0]])),
+        (lambda a: np.linalg.eigh(a + 1j * (C - C.T)).eigenvectors[0, 0].imag, C + C.T),
+        (lambda a: np.sum(np.linalg.eig(a + 1j * C).eigenvectors.imag), C.T),
+    ],
+)
+def test_what_is_not_determined_is_refused(f, a):
+    for derivative in (grad(f), vmap(grad(f))):
+        with pytest.raises(np.linalg.LinAlgError, match="derivative"):
+            derivative(a if derivative.__name__.startswith("grad") else a[None])
+
+
+def test_a_tangent_that_splits_equal_eigenvalues_is_refused():
+    def vectors(a):
+        return np.linalg.eigh(a).eigenvectors
+
+    with pytest.raises(np.linalg.LinAlgError, match="eigvalsh"):
+        jvp(vectors, (EYE,), (C + C.T,))
+    near(jvp(vectors, (np.diag([1.0, 1.0, 3.0]),), (np.diag([1.0, 2.0, 3.0]),))[1], 0.0 * EYE)
+    with pytest.raises(np.linalg.LinAlgError):
+        hessian(lambda a: np.sum(np.linalg.eigvalsh(symmetric(a)) ** 3))(EYE)
+
+
+# What is read, returned and refused.
+
+
+@pytest.mark.parametrize("function", [np.linalg.eigvalsh, np.linalg.cholesky])
+def test_only_the_triangle_that_is_read_has_a_gradient(function):
+    a = C @ C.T + EYE
+    gradient = grad(lambda a: np.sum(function(a) ** 3))(a)
+    lower = np.tri(3, k=-1, dtype=bool)
+    assert np.all(gradient[lower.T] == 0.0)
+    assert np.all(gradient[lower] != 0.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.linalg.eigh,
+        np.linalg.eig,
+        np.linalg.svd,
+        np.linalg.qr,
+        np.linalg.slogdet,
+        lambda a: np.linalg.lstsq(a, np.ones(3)),
+    ],
+)
+def test_results_keep_their_types(f):
+    a = TIED + C
+    plain = f(a)
+    for traced in (fg.vjp(f, a)[0], jvp(f, (a,), (C,))[0]):
+        assert type(traced) is type(plain)
+        for x, y in zip(traced, plain):
+            assert np.shape(x) == np.shape(y)
+            near(x, y)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        np.linalg.inv,
+        lambda a: np.linalg.solve(a, np.ones(3)),
+        lambda a: np.linalg.matrix_power(a, -2),
+        lambda a: np.linalg.tensorinv(a, ind=1),
+        lambda a: np.linalg.slogdet(a).logabsdet,
+        lambda a: np.linalg.cholesky(-EYE - a),
+        lambda a: np.linalg.lstsq(a, np.ones(3))[0],
+    ],
+)
+def test_singular_matrices(f):
+    with pytest.raises(np.linalg.LinAlgError):
+        grad(lambda a: np.sum(f(a)))(OF_RANK_1)
+
+
+@pytest.mark.parametrize(
+    "error, f",
+    [
+        (fg.UnsupportedError, lambda a: np.linalg.qr(a[:, :2], mode="complete")[0]),
+        (fg.UnsupportedError, lambda a: np.linalg.qr(a, mode="raw")[0]),
+        (fg.UnsupportedError, lambda a: np.linalg.multi_dot([a, a], out=np.zeros((3, 3)))),
+        (fg.UnsupportedError, lambda a: np.cross(a[:, :2], a[:, :2])),
+        (ValueError, lambda a: np.linalg.eigh(a, UPLO="X")[0]),
+        (ValueError, lambda a: np.linalg.norm(a, 3)),
+        (ValueError, lambda a: np.linalg.norm(a[0], "fro")),
+        (ValueError, lambda a: np.linalg.norm(a[None], 2)),
+        (TypeError, lambda a: np.linalg.matrix_power(a, 2.0)),
+        (np.linalg.LinAlgError, lambda a: np.linalg.eigvalsh(a[:2])),
+        (np.linalg.LinAlgError, lambda a: np.linalg.qr(a[0])[0]),
+        (np.linalg.LinAlgError, lambda a: np.linalg.inv(a[0])),
+    ],
+)
+def test_what_is_refused(error, f):
+    with pytest.raises(error):
+        grad(lambda a: np.sum(f(a)))(EYE)
+
+
+def test_a_vector_to_solve_for_is_one_of_one_dimension():
+    stack, vector = np.stack([TIED, TIED + EYE]), C[0]
+    for b in (vector, np.stack([C, C.T])):
+        solution, pullback = fg.vjp(np.linalg.solve, stack, b)
+        near(solution, np.linalg.solve(stack, b))
+        assert [g.shape for g in pullback(solution)] == [stack.shape, b.shape]
+    near(vmap(np.linalg.solve, (None, 0))(TIED, C), np.linalg.solve(TIED, C.T).T)
+    near(vmap(np.linalg.solve)(stack, C[:2]), np.linalg.solve(stack, C[:2, :, None])[..., 0])
+
+
+def test_rank_and_the_power_zero_are_constants():
+    f = lambda a: np.sum(np.linalg.matrix_power(a, 0) @ a) * np.linalg.matrix_rank(a)  # noqa: E731
+    near(grad(f)(OF_RANK_2), 2.0 * np.ones((3, 3)))
+    assert vmap(np.linalg.matrix_rank)(np.array([[0.0, 0.0], [1.0, 0.0]])).tolist() == [0, 1]
+
+
+def test_empty_matrices():
+    for f in (np.linalg.det, np.linalg.inv, np.linalg.cholesky, lambda a: np.linalg.eigh(a)[1]):
+        assert grad(lambda a, f=f: np.sum(f(a)))(np.zeros((0, 0))).shape == (0, 0)
+
+
+def test_programs_with_decompositions_are_recorded():
+    f = np.linalg.svdvals
+    near(fg.linearize(f, TIED + C)[1](C), jvp(f, (TIED + C,), (C,))[1])
+    near(grad(fg.checkpoint(lambda a: np.sum(f(a))))(C), grad(lambda a: np.sum(f(a)))(C))
