@@ -288,8 +288,8 @@ def at(x: Any) -> At:
 
     ``at(x)[index].set(v)`` is a copy of ``x`` with ``v`` at ``index``, ``x`` staying as it is;
     ``add``, ``subtract``, ``multiply``, ``divide``, ``power``, ``min`` and ``max`` combine ``v``
-    with what is there, ``apply(f)`` puts ``f`` of it there, and ``get()`` is ``x[index]``. On traced
-    values it can be written ``x.at[index].set(v)``, as for JAX.
+    with what is there, ``apply(f)`` puts ``f`` of it there, and ``get()`` is ``x[index]``. On
+    traced values it can be written ``x.at[index].set(v)``, as for JAX.
 
     >>> import numpy as np, funcgrad as fg
     >>> fg.at(np.zeros(3))[1].set(5.0).tolist()
