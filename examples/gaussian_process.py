@@ -49,7 +49,7 @@ def gradient_by_hand(logarithms, x, y):
 
 
 def minimise(f, x, tolerance=1e-8, steps=50):
-    """The minimum of f by Newton's method, downhill along each axis of the Hessian, and the path."""
+    """The minimum of f and the path to it, by Newton's method made to go downhill."""
     path = []
     for _ in range(steps):
         value, gradient = f(x), grad(f)(x)

@@ -3,10 +3,10 @@
     python examples/heat_equation.py [--quick]
 
 The rod is made of layers that conduct heat unequally. Every other one is hot at the start, no heat
-leaves, and all cells are measured five times while the temperatures even out. The finite differences that
-compute this are an ordinary NumPy loop. `jacfwd` takes the derivative of every measurement by every
-layer through all its steps, and Gauss and Newton's method finds the layers and how sure they are;
-one `grad` of the sum of squares says the same about its slope.
+leaves, and all cells are measured five times while the temperatures even out. The finite
+differences that compute this are an ordinary NumPy loop. `jacfwd` takes the derivative of every
+measurement by every layer through all its steps, and Gauss and Newton's method finds the layers and
+how sure they are; one `grad` of the sum of squares says the same about its slope.
 """
 
 import argparse
