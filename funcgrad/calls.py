@@ -12,7 +12,7 @@ from . import tree
 from .batching import BatchRule, each
 from .core import Trace, Tracer, frozen, youngest
 from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
-from .joint import Joint
+from .joint import Joint, float_places
 from .pull import Like
 from .transform import check_outputs, described, is_number
 from .vmap import Batch, vmap
@@ -205,19 +205,6 @@ def _all_at_once(primitive: Any, size: int, operands: Any, mine: Any, keywords: 
 
 def halves(leaves: Sequence[Any]) -> tuple[Any, Any]:
     return leaves[: len(leaves) // 2], leaves[len(leaves) // 2 :]
-
-
-def float_places(likes: Sequence[Like]) -> list[int]:
-    """Which of several numbers have a derivative."""
-    return [k for k, like in enumerate(likes) if like.dtype.kind in "fc"]
-
-
-def filled(xs: Sequence[Any], places: Sequence[int], given: Sequence[Any]) -> list[Any]:
-    """A copy of ``xs`` with what is given in ``places``."""
-    filled = list(xs)
-    for k, x in zip(places, given):
-        filled[k] = x
-    return filled
 
 
 def batches(values: Sequence[Any]) -> set[Trace]:

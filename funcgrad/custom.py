@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .calls import Call, batches, filled, float_places, guarded, halves, kept, zero_like
+from .calls import Call, batches, guarded, halves, kept, zero_like
 from .core import raw, youngest
-from .joint import Joint
+from .joint import Joint, float_places, replaced
 from .pull import Like
 from .reverse import vjp
 from .transform import check_function
@@ -133,14 +133,14 @@ class custom_vjp(_Custom):
             places = float_places(call.outs)
 
             def backward(*g: Any) -> list[Any]:
-                found = pull(filled(pushed, places, g), residuals)
+                found = pull(replaced(pushed, places, g), residuals)
                 return [found[k] for k in call.floats]
 
             backward.__name__ = f"the backward rule of {self.name}"
             moved = transposed(
                 backward, [call.outs[k] for k in places], [tangents[k] for k in call.floats]
             )
-            return ans, tuple(filled(pushed, places, moved))
+            return ans, tuple(replaced(pushed, places, moved))
 
         return Joint(self.name, call.impl, forward, pull, push, call.batch)
 
@@ -201,12 +201,12 @@ class custom_jvp(_Custom):
             zeros = [zero_like(like) for like in call.likes]
 
             def tangent(*moving: Any) -> tuple[Any, ...]:
-                tangents = filled(zeros, call.floats, moving)
+                tangents = replaced(zeros, call.floats, moving)
                 return halves(run_rule(*values, *tangents))[1]
 
             tangent.__name__ = f"the rule of {self.name}"
             cotangents = transposed(tangent, [call.likes[k] for k in call.floats], g)
-            return tuple(filled(zeros, call.floats, cotangents))
+            return tuple(replaced(zeros, call.floats, cotangents))
 
         def pull(g: Any, values: Sequence[Any]) -> Sequence[Any]:
             return call.one_by_one(run_transposed, (*g, *values))

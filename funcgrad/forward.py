@@ -7,7 +7,6 @@ runs again for any tangent without the function.
 from __future__ import annotations
 
 import contextvars
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +14,13 @@ import numpy as np
 
 from . import tree
 from .arguments import Arguments, split_aux
-from .core import WEAK, Primitive, Trace, Tracer, bind, call, raw
+from .core import WEAK, Primitive, Trace, Tracer, bind, call
 from .graph import GraphTrace
 from .program import Program, Variable
 from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
 from .transform import check_function, check_outputs, described, is_number, plain
-from .walk import match
+from .walk import finite, match
 
 
 class Dual(Trace):
@@ -53,9 +52,14 @@ class Dual(Trace):
         values = [t.value if mine else t for t, mine in zip(operands, own)]
         tangents = [t.node if mine else _zeros(t) for t, mine in zip(operands, own)]
         ans, pushed = primitive.push(values, tangents, **keywords)  # type: ignore[attr-defined]
-        if type(ans) is tuple:
-            return tuple([Tracer(self, out, t) for out, t in zip(ans, pushed)])
-        return Tracer(self, ans, pushed)
+        if type(ans) is not tuple:
+            return Tracer(self, ans, pushed)
+        return tuple(
+            [
+                Tracer(self, out, t) if Like(out).dtype.kind in "fc" else out
+                for out, t in zip(ans, pushed)
+            ]
+        )
 
     def tangent(
         self,
@@ -96,7 +100,7 @@ class Dual(Trace):
         tangent = push.call(t, residuals)
         # As in the backward walk, a zero tangent annihilates an infinite local derivative. A rule
         # without residuals has none.
-        if not push.elementwise or not push.sources or _finite(tangent):
+        if not push.elementwise or not push.sources or finite(tangent):
             return tangent
         return annihilate(t, tangent)
 
@@ -117,7 +121,7 @@ class Linearization(Dual):
             return tangent
         # Which tangents will come is not known, so it is the local derivative that is looked at.
         # Of a complex tangent a rule need not be a product with one number.
-        if t.dtype.kind == "f" and _finite(push.call(t.dtype.type(1), residuals)):
+        if t.dtype.kind == "f" and finite(push.call(t.dtype.type(1), residuals)):
             return tangent
         return annihilate(t, tangent)
 
@@ -138,15 +142,6 @@ def residuals(push: Pull, i: int, values: list[Any], keywords: dict[str, Any]) -
 
 def _matches(tangent: Any, ans: Any) -> bool:
     return tangent.dtype is ans.dtype and tangent.shape == ans.shape
-
-
-def _finite(x: Any) -> bool:
-    x = raw(x)
-    if type(x) is np.float64:
-        return math.isfinite(x)
-    if type(x) is np.ndarray and x.dtype.char in "fd":
-        return math.isfinite(np.vdot(x, x))  # finite only where all elements are
-    return bool(np.isfinite(x).all())
 
 
 def _zeros(x: Any) -> Any:

@@ -23,7 +23,7 @@ from . import transform, tree
 from .core import WEAK, Tracer
 from .errors import UnsupportedError
 from .forward import jvp, linearize
-from .joint import Joint
+from .joint import Joint, replaced
 from .pull import Like
 from .reverse import stop_gradient, vjp
 from .systems import (
@@ -32,7 +32,6 @@ from .systems import (
     leaves_like,
     matrix_of,
     name_of,
-    replaced,
     settled,
     solved,
     varying,

@@ -76,6 +76,19 @@ class Joint(Primitive):
         return ans
 
 
+def float_places(likes: Sequence[Like]) -> list[int]:
+    """Which of several operands or results have a derivative."""
+    return [k for k, like in enumerate(likes) if like.dtype.kind in "fc"]
+
+
+def replaced(xs: Sequence[Any], places: Sequence[int], new: Sequence[Any]) -> list[Any]:
+    """``xs`` with ``new`` ones at ``places``."""
+    replaced = list(xs)
+    for k, x in zip(places, new):
+        replaced[k] = x
+    return replaced
+
+
 class Parts:
     """The cotangents of several results, collected by number."""
 

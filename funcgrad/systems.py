@@ -21,7 +21,7 @@ from . import transform, tree
 from .core import Tracer, raw
 from .forward import jvp
 from .graph import GraphTrace
-from .joint import Joint
+from .joint import Joint, float_places, replaced
 from .program import Equation, Program, Variable, kept
 from .pull import Like
 from .reverse import vjp
@@ -288,21 +288,13 @@ def settled(
 
 def floats(values: Sequence[Any]) -> list[int]:
     """The places of the values that may have a derivative."""
-    return [i for i, x in enumerate(values) if Like(x).dtype.kind in "fc"]
+    return float_places([Like(x) for x in values])
 
 
 def varying(values: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
     """The values that may have a derivative, and the function that puts others in their places."""
     places = floats(values)
     return [values[i] for i in places], functools.partial(replaced, values, places)
-
-
-def replaced(values: Sequence[Any], places: Sequence[int], new: Sequence[Any]) -> list[Any]:
-    """``values`` with ``new`` ones at ``places``."""
-    replaced = list(values)
-    for i, x in zip(places, new):
-        replaced[i] = x
-    return replaced
 
 
 def name_of(f: Callable[..., Any]) -> str:

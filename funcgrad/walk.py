@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Tracer, raw
+from .core import raw
 from .errors import LeakedTracerError
 from .joint import Parts, Pullback
 from .pull import Like, unbroadcast
@@ -42,7 +42,7 @@ def pulled(
             )
         # A zero cotangent annihilates an infinite local derivative. Only then can a finite gradient
         # come out NaN, so the ordinary walk pays one look at its result.
-        if not all(map(_finite, found)):
+        if not all(c is None or finite(c) for c in found):
             found = _walk(edges, seeds, wanted, inputs, empty(), guarded=True)
     return found
 
@@ -126,14 +126,15 @@ def _settle(c: Any, owned: int) -> Any:
     return c
 
 
-def _finite(c: Any) -> bool:
-    if type(c) is Tracer:
-        c = raw(c)
-    if type(c) is np.ndarray and c.dtype.char in "fd":
-        # The sum of squares is finite only where all are. Where it overflows without need, the
-        # walk that follows gives the same.
-        return math.isfinite(np.vdot(c, c))
-    return c is None or bool(np.isfinite(c).all())
+def finite(x: Any) -> bool:
+    """Whether all elements of ``x`` are finite; a few that are may be taken for others, since what
+    an annihilated walk or tangent gives is then the same."""
+    x = raw(x)
+    if type(x) is np.float64:
+        return math.isfinite(x)
+    if type(x) is np.ndarray and x.dtype.char in "fd":
+        return math.isfinite(np.vdot(x, x))  # finite only where all elements are
+    return bool(np.isfinite(x).all())
 
 
 def match(c: Any, like: Like, broadcasts: bool) -> Any:
