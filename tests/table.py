@@ -430,10 +430,10 @@ GENERAL += [
     General("svdvals", lambda x: np.linalg.matrix_norm(x, ord="nuc"), (C,)),
     *[General("svdvals", lambda x, p=p: np.linalg.cond(x, p), (STACK,)) for p in (None, 2, -2)],
     *[
-        General("linalg.inv", lambda x, p=p: np.linalg.cond(x, p), (STACK,))
+        General("linalg.inv", lambda x, p=p: np.real(np.linalg.cond(x, p)), (STACK,))
         for p in ("fro", 1, -1, np.inf, -np.inf)
     ],
-    General("svdvals", lambda x: np.linalg.cond(x, "nuc"), (REGULAR,)),
+    General("svdvals", lambda x: np.real(np.linalg.cond(x, "nuc")), (REGULAR,)),
     General("einsum", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (V, A.T, TALL.T)),
     General("einsum", lambda x, y: np.linalg.multi_dot([x, y, W]), (B.T, draw((4, 4)))),
     General("multiply", np.cross, (TALL, M3[0])),
