@@ -32,10 +32,10 @@ class Arguments:
         self.leaves, self.structure = tree.flatten(
             differentiated[0] if self.single else differentiated
         )
-        self.leaves = list(map(frozen, self.leaves))
         for i, leaf in enumerate(self.leaves):
             if type(leaf) is not np.ndarray or leaf.dtype.kind != "f":
                 check_input(leaf, _Name(self, i), allow_int, allow_complex=True)
+                self.leaves[i] = frozen(leaf)
 
     def check_holomorphic(self, holomorphic: bool) -> None:
         """Raise unless all leaves are complex, or without ``holomorphic`` all are real."""

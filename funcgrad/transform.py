@@ -13,7 +13,7 @@ from . import tree
 from .core import WEAK, Trace, Tracer, leak
 from .errors import DerivativeLostError
 from .pull import Like
-from .rules.writable import is_writable, released
+from .rules.writable import released
 
 Argnums = int | Sequence[int]
 
@@ -45,7 +45,7 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
     try:
         out = f(*args, **kwargs)
         leaves = tree.leaves(out)
-        if any(map(is_writable, leaves)):
+        if any([type(t) is Tracer and t.owner.writable for t in leaves]):
             out = tree.map(released, out)
             leaves = tree.leaves(out)
     except ValueError as error:
