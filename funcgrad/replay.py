@@ -345,4 +345,3 @@ def _weights(size: int) -> np.ndarray:
 
 def _agree(before: tuple[Any, Any], after: tuple[Any, Any]) -> bool:
     return bool(abs(before[0] - after[0]) <= max(before[1], after[1]))
-

@@ -122,6 +122,19 @@ def test_a_function_that_changes_is_an_error():
         fg.grad(fg.checkpoint(f))(1.0)
 
 
+@pytest.mark.parametrize("change", [lambda x: -x, lambda x: x[::-1], lambda x: np.abs(x) + 1.0])
+def test_so_is_one_that_only_changes_signs_or_places(change):
+    constant = np.array([1.0, -2.0, np.inf, 0.5])
+
+    def f(x):
+        nonlocal constant
+        constant = change(constant)
+        return x * constant
+
+    with pytest.raises(RuntimeError, match="other results when it ran again"):
+        fg.grad(lambda x: np.sum(fg.checkpoint(f)(x)))(np.ones(4))
+
+
 def test_arguments_that_the_caller_changes_afterwards_do_not_matter():
     factor = np.array([2.0, 3.0])
     _, pullback = fg.vjp(lambda x: fg.checkpoint(np.multiply)(x, factor), np.ones(2))
