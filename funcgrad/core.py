@@ -35,6 +35,8 @@ births = itertools.count(1)
 UFUNCS: dict[Any, Primitive] = {}  # NumPy ufunc -> primitive
 OPERATORS: dict[Any, Primitive] = {}  # Python operator -> the same primitive on raw operands
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # any other NumPy function -> what runs instead
+#: What knows ufuncs of libraries: called with one, it declares it and tells whether it is known.
+LIBRARIES: list[Callable[[Any], bool]] = []
 
 
 class Primitive:
@@ -322,6 +324,8 @@ class Tracer:
             return FUNCTIONS[ufunc, method](*inputs, **kwargs)
         if method == "at":
             return FUNCTIONS[np.ufunc.at](ufunc, *inputs)
+        if method == "__call__" and any(declare(ufunc) for declare in LIBRARIES):
+            return self.__array_ufunc__(ufunc, method, *inputs, **kwargs)
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         return self._refuse(name, "call")
 

@@ -19,6 +19,7 @@ from . import (
     shapes,
     singular,
     sorting,
+    special,
     statistics,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "shapes",
     "singular",
     "sorting",
+    "special",
     "statistics",
 ]
