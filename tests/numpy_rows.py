@@ -2,7 +2,7 @@
 
 ``EXAMPLES`` maps the name of a function to calls with float64 arguments. Each is differentiated in
 both modes and twice, run in float32 and batched, like the rows of ``table.py``; what those call
-needs no example here. ``NO_VMAP`` are calls whose result has a size that depends on the values.
+needs no example here. ``NO_VMAP`` are calls that vmap refuses.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from table import MASK, A, B, C, V, W, draw
 POS = draw((3, 4), 0.5, 3.0, seed=8)
 MODES = ("full", "same", "valid")
 HOLES = np.where(MASK, A, np.nan)
+FAR = np.array([-2.3, -1.4, 0.6, 1.7])
 Q = np.array([0.1, 0.5, 0.83])
 
 EXAMPLES = {
@@ -166,11 +167,7 @@ EXAMPLES = {
     "piecewise": [
         (lambda x: np.piecewise(x, [x < 0, x > 1], [np.exp, lambda t: t**2, 0.5]), A),
         (lambda x: np.piecewise(x, [MASK], [np.sin, np.cos]), A),
-        (
-            lambda x, y: np.piecewise(x, [x < 0], [lambda t, y: t + y, lambda t, y: t * y], y),
-            V,
-            V[0],
-        ),
+        (lambda x: np.piecewise(x, [x < 0], [lambda t, y: t + y, lambda t, y: t * y], 3.0), V),
     ],
     "choose": [
         (lambda x, y: np.choose([0, 1, 1, 0], [x, y]), V, W),
@@ -216,6 +213,82 @@ EXAMPLES = {
         (lambda x: np.rollaxis(x, -1, -2), C),
     ],
     "unstack": [(lambda x: np.unstack(x, axis=1)[2], A)],
+    "poly": [(np.poly, V)],
+    "polyadd": [(np.polyadd, V, W[:2]), (lambda p: np.polyadd(2.0, p), V)],
+    "polysub": [(np.polysub, W[:3], V)],
+    "polymul": [(np.polymul, V, W[:3])],
+    "polydiv": [
+        (lambda u, v: np.polydiv(u, v)[0], V, W[:2]),
+        (lambda u, v: np.polydiv(u, v)[1], V, W[:3]),
+    ],
+    "polyval": [(np.polyval, V, A), (lambda x: np.polyval([1, 0, 2.0], x), A)],
+    "polyder": [(lambda p: np.polyder(p, 2), V)],
+    "polyint": [(lambda p: np.polyint(p, 2, p[1:3]), V), (np.polyint, V)],
+    "polyfit": [
+        (lambda x, y: np.polyfit(x, y, 2), V, W),
+        (lambda y, w: np.polyfit(V, y, 1, w=w), W, POS[0]),
+        (lambda y: np.polyfit(V, y, 1, cov=True)[1], W),
+    ],
+    "roots": [(np.roots, np.array([1.0, -0.5, -3.0, 1.0]))],
+    "pad": [
+        *[
+            (lambda x, k=k: np.pad(x, ((2, 1), (0, 3)), **k), A)
+            for k in (
+                {"constant_values": ((1.0, 2.0), (3.0, 4.0))},
+                {"mode": "maximum"},
+                {"mode": "minimum", "stat_length": 2},
+                {"mode": "median", "stat_length": (3, 2)},
+                {"mode": "mean"},
+                {"mode": "mean", "stat_length": ((1, 2), (3, 1))},
+                {"mode": "linear_ramp", "end_values": (5.0, -4.0)},
+                {"mode": "reflect", "reflect_type": "odd"},
+                {"mode": "symmetric", "reflect_type": "odd"},
+            )
+        ],
+        (lambda x: np.pad(x, 2, constant_values=x[0]), V),
+        (lambda x: np.pad(x, (1, 2), "linear_ramp", end_values=x[0] ** 2), V),
+        (lambda x: np.pad(x, 1), np.array(1.5)),
+    ],
+    "take": [(lambda x: np.take(x, [0, 0], axis=0), np.array(1.5))],
+    "repeat": [(lambda x: np.repeat(x, 3, axis=0), np.array(1.5))],
+}
+
+#: Calls whose result has a size or a dtype that depends on the values, which vmap refuses.
+NO_VMAP = {
+    "unique": [(np.unique, A), (lambda x: np.unique(x[[0, 2, 0]], axis=0), A)],
+    "unique_all": [(lambda x: np.unique_all(x).values, A)],
+    "unique_counts": [(lambda x: np.unique_counts(x).values, A)],
+    "unique_inverse": [(lambda x: np.unique_inverse(x).values, A)],
+    "unique_values": [(lambda x: np.sort(np.unique_values(x)), A)],
+    "union1d": [(np.union1d, V, 1.1 * W)],
+    "setdiff1d": [(lambda x: np.setdiff1d(x, [9.0, 8.0]), A)],
+    "setxor1d": [(lambda x: np.setxor1d(x, A[0, :2] + 1e-3), V)],
+    "intersect1d": [(lambda x: np.intersect1d(x, x[1:]), V)],
+    "trim_zeros": [
+        (lambda x: np.trim_zeros(np.concatenate([[0.0], x, [0.0, 0.0]])), V),
+        (lambda x: np.trim_zeros(x * [0, 1, 0, 1], "f"), V),
+    ],
+    "emath.sqrt": [(np.emath.sqrt, POS), (lambda x: np.real(np.emath.sqrt(x)), FAR)],
+    "emath.log": [(np.emath.log, POS), (lambda x: np.real(np.emath.log(x)), FAR)],
+    "emath.log2": [(np.emath.log2, POS)],
+    "emath.log10": [(np.emath.log10, POS)],
+    "emath.logn": [(np.emath.logn, POS + 1.7, POS)],
+    "emath.power": [(np.emath.power, POS, A), (lambda x: np.imag(np.emath.power(x, 1.5)), FAR)],
+    "emath.arccos": [(np.emath.arccos, A / 3), (lambda x: np.imag(np.emath.arccos(x)), FAR)],
+    "emath.arcsin": [(np.emath.arcsin, A / 3), (lambda x: np.imag(np.emath.arcsin(x)), FAR)],
+    "emath.arctanh": [(np.emath.arctanh, A / 3), (lambda x: np.real(np.emath.arctanh(x)), FAR)],
+}
+
+#: The methods of ufuncs, by calls of the ufunc.
+METHODS = {
+    "reduce": [
+        (lambda f, x: f.reduce(x), A),
+        (lambda f, x: f.reduce(x, axis=-1, keepdims=True), A),
+        (lambda f, x: f.reduce(x, axis=1, initial=x[0, 0]), A),
+    ],
+    "accumulate": [(lambda f, x: f.accumulate(x), A), (lambda f, x: f.accumulate(x, axis=1), A)],
+    "reduceat": [(lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A)],
+    "outer": [(lambda f, x, y: f.outer(x, y), A, V)],
 }
 
 

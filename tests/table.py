@@ -105,6 +105,7 @@ ELEMENTWISE = [
     Elementwise("softmax_of_two", own("softmax_of_two"), (EVERYWHERE, EVERYWHERE)),
     Elementwise("unit", own("unit"), (EVERYWHERE, POSITIVE)),
     Elementwise("sinc_derivative", lambda x: own("sinc_derivative")(x, order=2), ((-5.0, 5.0),)),
+    Elementwise("nextafter", np.nextafter, (EVERYWHERE, (3.0, 4.0))),
     Elementwise("i0", np.i0, ((-9.0, 9.0),)),
     Elementwise("i0_derivative", lambda x: own("i0_derivative")(x, order=2), ((-9.0, 9.0),)),
     Elementwise("relu", nn.relu, (EVERYWHERE,)),
@@ -199,7 +200,7 @@ GENERAL = [
     General("index", lambda x: np.hsplit(x, 2)[0] + np.vsplit(x[:2], 2)[0][:, :2], (A,)),
     General("index", lambda x: np.diff(x, n=2), (A,)),
     General("pad_zeros", lambda x: np.pad(x, 1), (A,)),
-    General("pad_zeros", lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3.0), (A,)),
+    General("pad_zeros", lambda x: np.pad(x, ((1, 0), (0, 2)), mode="constant"), (A,)),
     *[
         General("index", lambda x, m=m: np.pad(x, ((2, 1), (0, 3)), mode=m), (A,))
         for m in ("edge", "reflect", "symmetric", "wrap")
@@ -262,6 +263,7 @@ GENERAL = [
     General("nll_loss", lambda x: nn.nll_loss(x, LABELS), (A,)),
     *[General("affine", own("affine"), (x, B, B[0])) for x in (V, A, C)],
     General("named", lambda x: debug.name(x, "y"), (A,)),
+    General("roots", np.roots, (np.array([1.0, -0.5, -3.0, 1.0]),)),
     # Contractions
     General("full_convolution", lambda x, y: np.convolve(x, y), (V, W)),
     General("matmul", lambda x, y: x @ y, (A, B)),
@@ -510,6 +512,10 @@ CONSTANT = [
     ("digitize", lambda x: np.digitize(x, [-1.0, 0.0, 1.0]), (V,)),
     ("linalg.matrix_rank", np.linalg.matrix_rank, (C,)),
     ("linalg.matrix_rank", lambda x: np.linalg.matrix_rank(x, tol=1e-3), (V,)),
+    ("isin", np.isin, (A, V)),
+    ("lexsort", lambda x: np.lexsort((x[0], x[1])), (A,)),
+    ("unique_places", lambda x: np.unique(x, return_index=True)[1], (A,)),
+    ("common_places", lambda x: np.intersect1d(x, x[:2], return_indices=True)[1], (V,)),
     ("nanargmax", np.nanargmax, (A,)),
     ("nanargmin", lambda x: np.nanargmin(x, axis=1), (A,)),
     ("bin_count", lambda x: own("bin_count")(x, bins="auto", range=None), (A,)),
@@ -548,7 +554,7 @@ INTEGER_ONLY = {
 REAL_ONLY = {
     *"cbrt fabs hypot arctan2 logaddexp logaddexp2 remainder fmod heaviside copysign".split(),
     *"ldexp deg2rad radians rad2deg degrees floor ceil trunc floor_divide signbit".split(),
-    *"spacing isposinf isneginf digitize exponent i0 bin_count".split(),
+    *"spacing isposinf isneginf digitize exponent i0 bin_count nextafter".split(),
     *"relu sigmoid softmax log_softmax logsumexp cross_entropy cross_entropy_slope".split(),
     *("fft.rfft", "fft.ihfft"),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..batching import BatchRule, along_one, each, front, over, ragged
-from ..core import FUNCTIONS, Primitive
+from ..core import FUNCTIONS, Primitive, operand
 from ..verbs import composite, constant, query
 
 for _ufunc, _symbol in (
@@ -70,6 +70,18 @@ constant(np.isposinf)
 constant(np.isneginf)
 
 
+def _lexsort(keys: Any, axis: int) -> Any:
+    return np.lexsort(keys, axis=axis)
+
+
+sorted_places = constant(_lexsort, batch=each)
+
+
+@composite(np.lexsort, names="keys axis=-1", sequence=True)
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    return sorted_places(np.stack([operand(key) for key in keys]), axis=axis)
+
+
 @composite(np.allclose, operands=2)
 def allclose(
     a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
@@ -111,5 +123,6 @@ FUNCTIONS[np.shape] = lambda a: a.shape
 FUNCTIONS[np.ndim] = lambda a: len(a.shape)
 FUNCTIONS[np.size] = _size
 for _question in """result_type can_cast common_type min_scalar_type iscomplexobj
-        isrealobj array_repr array_str array2string may_share_memory shares_memory""".split():
+        isrealobj array_repr array_str array2string may_share_memory shares_memory einsum_path
+        diag_indices_from tril_indices_from triu_indices_from""".split():
     query(getattr(np, _question))

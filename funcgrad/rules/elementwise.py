@@ -293,6 +293,8 @@ elementwise(
     lambda g, ans, x: np.where(x == 0, 0.0, np.where(np.signbit(x) == np.signbit(ans), g, -g)),
     None,
 )
+# What is next to x is a constant away from it.
+elementwise(np.nextafter, lambda g: g, None)
 elementwise(np.conjugate, lambda g: np.conj(g))
 
 

@@ -313,8 +313,8 @@ def along(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
 
 @composite(np.take, operands=2)
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    if axis is None or np.ndim(a) == 0:
+        a, axis = np.ravel(a), 0 if axis is None else axis
     at_axis = normalize_axis_index(axis, a.ndim)
     if type(indices) is not Tracer:
         indices = np.asarray(indices).astype(np.intp, casting="safe")
@@ -341,8 +341,8 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 
 @composite(np.repeat, operands=2)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    if axis is None or np.ndim(a) == 0:
+        a, axis = np.ravel(a), 0 if axis is None else axis
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
 
 

@@ -376,23 +376,3 @@ def _cumulative(function: Any, running: Any, neutral: float) -> None:
 if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
     _cumulative(np.cumulative_sum, np.cumsum, 0.0)
     _cumulative(np.cumulative_prod, np.cumprod, 1.0)
-
-# The ufuncs' own spelling of these, whose axis is 0 by default.
-
-
-def _spelled_as(ufunc: np.ufunc, method: str, function: Any) -> None:
-    def apply(x: Any, axis: Any = 0, **keywords: Any) -> Any:
-        return call(function, (x,), {"axis": axis, **keywords})
-
-    FUNCTIONS[ufunc, method] = apply
-
-
-for _ufunc, _reduce, _accumulate in (
-    (np.add, np.sum, np.cumsum),
-    (np.multiply, np.prod, np.cumprod),
-    (np.maximum, np.max, None),
-    (np.minimum, np.min, None),
-):
-    _spelled_as(_ufunc, "reduce", _reduce)
-    if _accumulate is not None:
-        _spelled_as(_ufunc, "accumulate", _accumulate)

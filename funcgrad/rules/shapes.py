@@ -298,52 +298,6 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return _split(ary, indices_or_sections, 2, even=True)
 
 
-# Padding: with zeros it is linear, and every mode that repeats elements is an index.
-
-
-def _pad_zeros(x: Any, *, widths: tuple[tuple[int, int], ...]) -> Any:
-    return np.pad(x, widths)
-
-
-def _unpad(g: Any, widths: tuple[tuple[int, int], ...]) -> Any:
-    return g[tuple(slice(a, n - b) for (a, b), n in zip(widths, g.shape))]
-
-
-pad_zeros = linear(
-    _pad_zeros,
-    _unpad,
-    batch=lambda primitive, size, operands, mine, keywords: primitive(
-        *operands, widths=((0, 0), *keywords["widths"])
-    ),
-)
-
-
-@composite(np.pad, operands=2)
-def pad(
-    array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0,
-    reflect_type: str = "even",
-) -> Any:  # fmt: skip
-    if isinstance(pad_width, dict):
-        pad_width = [pad_width.get(i, pad_width.get(i - array.ndim, 0)) for i in range(array.ndim)]
-        pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]
-    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
-    if mode == "constant":
-        padded = pad_zeros(array, widths=tuple(map(tuple, widths)))
-        if type(constant_values) is int and constant_values == 0:
-            return padded
-        return padded + np.pad(
-            np.zeros(array.shape, array.dtype), widths, constant_values=constant_values
-        )
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
-        raise UnsupportedError(
-            f"np.pad: mode {mode!r} with reflect_type {reflect_type!r} has no derivative rule. "
-            f"It takes constant, edge, reflect, symmetric and wrap, reflected evenly."
-        )
-    for axis, width in enumerate(widths):
-        array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode=mode), axis=axis)
-    return array
-
-
 # Type changes and parts of complex numbers.
 
 

@@ -1,0 +1,166 @@
+"""``reduce``, ``accumulate``, ``reduceat`` and ``outer`` of NumPy's ufuncs of two operands.
+
+Where NumPy has a function for it, that function is what runs (``np.add.reduce`` is ``np.sum`` with
+another default axis). Any other ufunc is applied again and again: to halves where it is
+associative, from left to right otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ..core import FUNCTIONS, call, operand
+from ..errors import UnsupportedError
+from .indexing import along
+from .sorting import rows_of
+
+_REDUCE: dict[Any, Any] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}
+_ACCUMULATE: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
+#: Associative ufuncs, with what changes nothing.
+_ASSOCIATIVE: dict[Any, Any] = {
+    np.logaddexp: -np.inf,
+    np.logaddexp2: -np.inf,
+    np.hypot: 0.0,
+    np.fmax: None,
+    np.fmin: None,
+    np.logical_xor: False,
+}
+
+
+def _refuse(ufunc: np.ufunc, method: str, keywords: dict[str, Any]) -> None:
+    given = [name for name, x in keywords.items() if x is not None and x is not np._NoValue]
+    if given:
+        raise UnsupportedError(
+            f"np.{ufunc.__name__}.{method}: its keyword {given[0]!r} has no derivative rule. "
+            f"Leave it away."
+        )
+
+
+def _typed(x: Any, dtype: Any) -> Any:
+    x = operand(x)
+    return x if dtype is None else np.astype(x, dtype)
+
+
+def _spelled_as(function: Any) -> Callable[..., Any]:
+    def apply(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **keywords: Any
+    ) -> Any:
+        return call(function, (_typed(array, dtype),), {"axis": axis, "out": out, **keywords})
+
+    return apply
+
+
+def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
+    def reduce(
+        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
+        initial: Any = np._NoValue, where: Any = True,
+    ) -> Any:  # fmt: skip
+        array = _typed(array, dtype)
+        if np.ndim(array) == 0:
+            return array
+        rows, axes = rows_of(array, axis)
+        neutral = _ASSOCIATIVE.get(ufunc)
+        if len(axes) > 1 and ufunc not in _ASSOCIATIVE:
+            raise ValueError(f"reduction operation '{ufunc.__name__}' is not reorderable")
+        if where is not True and neutral is not None:
+            where = np.broadcast_to(operand(where), array.shape)
+            rows, where = np.where(rows_of(where, axis)[0], rows, neutral), True
+        _refuse(ufunc, "reduce", {"out": out, "where": None if where is True else where})
+        if initial is not np._NoValue and initial is not None:
+            first = np.broadcast_to(operand(initial), (*rows.shape[:-1], 1))
+            rows = np.concatenate([first, rows], axis=-1)
+        ans = _halved(ufunc, rows, neutral) if ufunc in _ASSOCIATIVE else _folded(ufunc, rows)
+        if not keepdims:
+            return ans
+        return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(array.shape)])
+
+    return reduce
+
+
+def _halved(ufunc: np.ufunc, rows: Any, neutral: Any) -> Any:
+    if not rows.shape[-1] and neutral is not None:
+        return np.full(rows.shape[:-1], neutral, rows.dtype)
+    while rows.shape[-1] > 1:
+        half = rows.shape[-1] // 2
+        pairs = ufunc(rows[..., :half], rows[..., half : 2 * half])
+        rows = np.concatenate([pairs, rows[..., 2 * half :]], axis=-1)
+    return rows[..., 0]
+
+
+def _folded(ufunc: np.ufunc, rows: Any) -> Any:
+    if not rows.shape[-1]:
+        raise ValueError(
+            f"zero-size array to reduction operation {ufunc.__name__} which has no identity"
+        )
+    ans = rows[..., 0]
+    for i in range(1, rows.shape[-1]):
+        ans = ufunc(ans, rows[..., i])
+    return ans
+
+
+def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        _refuse(ufunc, "accumulate", {"out": out})
+        array = _typed(array, dtype)
+        axis = normalize_axis_index(axis, np.ndim(array))
+        if not array.shape[axis]:
+            return array
+        parts = [array[along(axis, array.ndim, 0)]]
+        for i in range(1, array.shape[axis]):
+            parts.append(ufunc(parts[-1], array[along(axis, array.ndim, i)]))
+        return np.stack(parts, axis=axis)
+
+    return accumulate
+
+
+def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
+    def reduceat(
+        array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
+    ) -> Any:
+        _refuse(ufunc, "reduceat", {"out": out})
+        array = _typed(array, dtype)
+        axis = normalize_axis_index(axis, np.ndim(array))
+        size = array.shape[axis]
+        starts = [int(i) for i in indices]
+        if any(not 0 <= i < size for i in starts):
+            raise IndexError(f"index {max(starts)} out-of-bounds in {ufunc.__name__}.reduceat "
+                             f"[0, {size})")  # fmt: skip
+        parts = []
+        for start, end in zip(starts, [*starts[1:], size]):
+            part = array[along(axis, array.ndim, slice(start, max(end, start + 1)))]
+            parts.append(FUNCTIONS[ufunc, "reduce"](part, axis=axis))
+        return np.stack(parts, axis=axis)
+
+    return reduceat
+
+
+def _outer(ufunc: np.ufunc) -> Callable[..., Any]:
+    def outer(a: Any, b: Any, **keywords: Any) -> Any:
+        a, b = operand(a), operand(b)
+        a = np.reshape(a, np.shape(a) + (1,) * np.ndim(b)) if np.ndim(b) else a
+        return ufunc(a, b, **keywords)
+
+    return outer
+
+
+for _ufunc in {f for f in vars(np).values() if isinstance(f, np.ufunc)}:
+    if (_ufunc.nin, _ufunc.nout, _ufunc.signature) == (2, 1, None):
+        _function = _REDUCE.get(_ufunc)
+        FUNCTIONS[_ufunc, "reduce"] = _spelled_as(_function) if _function else _reduce(_ufunc)
+        _function = _ACCUMULATE.get(_ufunc)
+        FUNCTIONS[_ufunc, "accumulate"] = (
+            _spelled_as(_function) if _function else _accumulate(_ufunc)
+        )
+        FUNCTIONS[_ufunc, "reduceat"] = _reduceat(_ufunc)
+        FUNCTIONS[_ufunc, "outer"] = _outer(_ufunc)

@@ -1,0 +1,112 @@
+"""Sets of values: which elements they are, plain NumPy finds; their values follow.
+
+The result of each is an index into its arguments, constant where no two values are equal. Its size
+depends on the values, so that vmap refuses these functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..batching import each, ragged
+from ..verbs import composite, constant
+
+
+def _unique_places(
+    ar: Any, *, axis: Any, equal_nan: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.unique(
+        ar, return_index=True, return_inverse=True, return_counts=True, axis=axis,
+        equal_nan=equal_nan,
+    )[1:]  # fmt: skip
+
+
+unique_places = constant(_unique_places, batch=ragged)
+
+
+@composite(np.unique)
+def unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False,
+    return_counts: bool = False, axis: int | None = None, equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:  # fmt: skip
+    index, inverse, counts = unique_places(ar, axis=axis, equal_nan=equal_nan)
+    values = np.ravel(ar)[index] if axis is None else np.take(ar, index, axis=axis)
+    asked = zip((return_index, return_inverse, return_counts), (index, inverse, counts))
+    extra = [x for wanted, x in asked if wanted]
+    return (values, *extra) if extra else values
+
+
+class UniqueAll(NamedTuple):
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCounts(NamedTuple):
+    values: Any
+    counts: Any
+
+
+class UniqueInverse(NamedTuple):
+    values: Any
+    inverse_indices: Any
+
+
+@composite(np.unique_all)
+def unique_all(x: Any) -> UniqueAll:
+    return UniqueAll(*np.unique(x, True, True, True, equal_nan=False))
+
+
+@composite(np.unique_counts)
+def unique_counts(x: Any) -> UniqueCounts:
+    return UniqueCounts(*np.unique(x, return_counts=True, equal_nan=False))
+
+
+@composite(np.unique_inverse)
+def unique_inverse(x: Any) -> UniqueInverse:
+    return UniqueInverse(*np.unique(x, return_inverse=True, equal_nan=False))
+
+
+@composite(np.unique_values)
+def unique_values(x: Any) -> Any:
+    return np.unique(x, equal_nan=False)
+
+
+@composite(np.union1d, operands=2)
+def union1d(ar1: Any, ar2: Any) -> Any:
+    return np.unique(np.concatenate([np.ravel(ar1), np.ravel(ar2)]))
+
+
+constant(np.isin, operands=2, batch=each, accepts=("assume_unique", "invert", "kind"))
+
+
+@composite(np.setdiff1d, operands=2)
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    ar1 = np.ravel(ar1) if assume_unique else np.unique(ar1)
+    return ar1[np.isin(ar1, np.ravel(ar2), invert=True)]
+
+
+@composite(np.setxor1d, operands=2)
+def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    parts = np.setdiff1d(ar1, ar2, assume_unique), np.setdiff1d(ar2, ar1, assume_unique)
+    return np.sort(np.concatenate(parts))
+
+
+def _common_places(x: Any, y: Any, assume_unique: bool) -> tuple[np.ndarray, ...]:
+    return np.intersect1d(x, y, assume_unique, return_indices=True)[1:]
+
+
+common_places = constant(_common_places, operands=2, batch=ragged)
+
+
+@composite(np.intersect1d, operands=2)
+def intersect1d(
+    ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    x = np.ravel(ar1)
+    at_x, at_y = common_places(x, np.ravel(ar2), assume_unique=assume_unique)
+    return (x[at_x], at_x, at_y) if return_indices else x[at_x]
