@@ -4,6 +4,7 @@ import importlib
 from types import ModuleType
 
 from . import check, debug, nn, optim, random, toy, tree, verbs
+from . import numpy as numpy  # not in __all__, where import * would hide NumPy itself
 from .check import check_grads, numerical_grad
 from .control import cond, fori_loop, scan, switch, while_loop
 from .control import map as map  # not in __all__, where import * would hide Python's own

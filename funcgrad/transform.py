@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -40,12 +41,21 @@ def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
     return name
 
 
+_RUNNING: ContextVar[bool] = ContextVar("running", default=False)
+
+
+def is_running() -> bool:
+    """Whether a transform runs a function, of which the caller is a part."""
+    return _RUNNING.get()
+
+
 def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """``f(*args, **kwargs)``, after which ``trace`` is closed."""
+    before = _RUNNING.set(True)
     try:
         out = f(*args, **kwargs)
         leaves = tree.leaves(out)
-        if any([type(t) is Tracer and t.owner.writable for t in leaves]):
+        if any(type(t) is Tracer and t.owner.writable for t in leaves):
             out = tree.map(released, out)
             leaves = tree.leaves(out)
     except ValueError as error:
@@ -55,6 +65,7 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
             raise DerivativeLostError(str(hidden)) from error
         raise
     finally:
+        _RUNNING.reset(before)
         trace.close()
     for t in leaves:
         if type(t) is Tracer and t.owner is not trace and t.owner.closed:
