@@ -1,8 +1,8 @@
 """Derivatives checked against numerical differentiation.
 
 Along a direction v in the arguments and with weights w on the results, φ(h) = ⟨w, f(x + h·v)⟩ is a
-function of one number, and its slope at 0 must be what a transform says: ⟨vjp(w), v⟩ or ⟨w, jvp(v)⟩.
-A derivative is a function again, so the same check of it is the check of the second order.
+function of one number, and its slope at 0 must be what a transform says: ⟨vjp(w), v⟩, or
+⟨w, jvp(v)⟩. A derivative is a function again, so the same check of it is the check of the second order.
 Everything is computed in float64, and v and w are drawn from a fixed key: what passes once passes
 always.
 """
@@ -42,8 +42,8 @@ def check_grads(
     Arguments and results are pytrees. Their float leaves are checked, those of the arguments taken
     as float64, and complex ones as two floats; the others stay as they are. The modes are
     ``"rev"``, by ``vjp``, and ``"fwd"``, by ``jvp``; with both, derivatives of higher orders are
-    checked in every combination. Where a derivative disagrees, a ``GradientCheckError`` names the leaf
-    with the largest difference.
+    checked in every combination. Where a derivative disagrees, a ``GradientCheckError`` names the
+    leaf with the largest difference.
 
     >>> check_grads(lambda p, n: np.sin(p["x"]) ** n, ({"x": np.ones(3)}, 2))
     >>> check_grads(lambda p: np.abs(p["x"]), ({"x": 1e-12},))  # doctest: +ELLIPSIS

@@ -241,7 +241,8 @@ def check_tuple(name: str, given: Any, label: str, instead: str) -> None:
 
 def check_tangents(arguments: Arguments, tangents: Any) -> list[Any]:
     """The leaves of ``tangents``, which must be like the arguments, in their dtypes."""
-    tree.check_same(arguments.structure, list(tangents), "tangents", "primals")
+    label = arguments.trace.label
+    tree.check_same(arguments.structure, list(tangents), f"{label}: tangents", "the arguments")
     checked = []
     for i, (x, t) in enumerate(zip(arguments.leaves, tree.leaves(list(tangents)))):
         like = Like(x)

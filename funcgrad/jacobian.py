@@ -21,13 +21,14 @@ from .forward import Dual, push_forward
 from .pull import Like
 from .reverse import Recording
 from .transform import Argnums, check_outputs, named, plain
-from .vmap import vmap
+from .vmap import check_count, vmap
 
 
 def jacfwd(
     f: Callable[..., Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
+    *,
     chunk_size: int | None = None,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
@@ -49,7 +50,7 @@ def jacfwd(
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         return _by_columns("jacfwd", f, args, kwargs, argnums, has_aux, chunk_size, holomorphic)
 
-    _check_chunk_size(chunk_size, jacobian.__name__)
+    _check(chunk_size, jacobian.__name__)
     return jacobian
 
 
@@ -57,6 +58,7 @@ def jacrev(
     f: Callable[..., Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
+    *,
     chunk_size: int | None = None,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
@@ -79,7 +81,7 @@ def jacrev(
         rows = _Rows("jacrev", f, args, kwargs, argnums, has_aux, holomorphic)
         return rows.jacobian(chunk_size)
 
-    _check_chunk_size(chunk_size, jacobian.__name__)
+    _check(chunk_size, jacobian.__name__)
     return jacobian
 
 
@@ -87,6 +89,7 @@ def jacobian(
     f: Callable[..., Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
+    *,
     chunk_size: int | None = None,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
@@ -110,7 +113,7 @@ def jacobian(
         rows.run.release()
         return _by_columns("jacobian", f, args, kwargs, argnums, has_aux, chunk_size, holomorphic)
 
-    _check_chunk_size(chunk_size, cheaper.__name__)
+    _check(chunk_size, cheaper.__name__)
     return cheaper
 
 
@@ -118,6 +121,7 @@ def hessian(
     f: Callable[..., Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
+    *,
     chunk_size: int | None = None,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
@@ -145,7 +149,7 @@ def hessian(
             "hessian", first, args, kwargs, argnums, has_aux, chunk_size, holomorphic
         )
 
-    _check_chunk_size(chunk_size, second.__name__)
+    _check(chunk_size, second.__name__)
     return second
 
 
@@ -161,6 +165,8 @@ def _by_columns(
 ) -> Any:
     arguments = Arguments(Dual(f, transform), args, kwargs, argnums)
     arguments.check_holomorphic(holomorphic)
+    if not arguments.leaves:  # and so no column to tell the form of the rows
+        return _Rows(transform, f, args, kwargs, argnums, has_aux, holomorphic).jacobian(chunk_size)
     likes = [Like(x) for x in arguments.leaves]
 
     def push(*seeds: Any) -> Any:
@@ -213,7 +219,9 @@ class _Rows:
         def pull(*seeds: Any) -> list[Any]:
             return run.pull(self.outs, list(seeds))
 
-        if len(likes) == 1 and likes[0].shape == ():
+        if not likes:
+            rows = []
+        elif len(likes) == 1 and likes[0].shape == ():
             rows = [run.arguments.like(pull(likes[0].dtype.type(1)))]
         else:
             pieces = [vmap(pull)(*seeds) for seeds in _basis(likes, chunk_size)]
@@ -282,9 +290,6 @@ def _check_dtypes(out: Any, kinds: str, label: str) -> None:
             )
 
 
-def _check_chunk_size(chunk_size: int | None, label: str) -> None:
-    if chunk_size is not None and (not isinstance(chunk_size, int) or chunk_size < 1):
-        raise ValueError(
-            f"{label}: chunk_size is the number of rows or columns computed at once, a positive "
-            f"int or None for all, and got {chunk_size!r}."
-        )
+def _check(chunk_size: int | None, label: str) -> None:
+    if chunk_size is not None:
+        check_count(chunk_size, "chunk_size", 1, label)

@@ -27,7 +27,7 @@ from .control import Form, examples, is_batched, own
 from .core import WEAK, Tracer, raw
 from .replay import checkpoint
 from .reverse import stop_gradient
-from .transform import described, is_number
+from .transform import check_function, described, is_number
 
 Leaves = list[Any]
 Derivative = Callable[[Leaves, Any], Leaves]
@@ -97,7 +97,9 @@ def odeint(
     >>> round(float(end(2.0)), 6), round(float(fg.grad(end)(2.0)), 6)
     (0.135335, -0.135335)
     """
+    check_function("odeint", func, "odeint(lambda y, t: -y, y0, ts)")
     label = f"odeint of {getattr(func, '__name__', type(func).__name__)}"
+    args = tree.map(own, args)  # which the steps are computed from again
     leaves, structure = tree.flatten(y0)
     y = [_state(x, path, label) for x, path in zip(leaves, structure.paths())]
     form = Form(tree.unflatten(structure, y), label, "y", "in y0", "in what func returns")

@@ -17,7 +17,7 @@ from .arguments import Arguments
 from .core import raw
 from .forward import Dual, check_tangents, check_tuple, jvp, push_forward
 from .pull import Like
-from .reverse import grad, vjp
+from .reverse import gradient_for, vjp
 from .transform import Argnums, check_function, described, is_real, named
 
 
@@ -40,7 +40,7 @@ def hvp(
     array([ 6., 12.])
     """
     arguments, given = _checked("hvp", f, primals, tangents, "tangents", "hvp(f, (x,), (v,))")
-    gradient = grad(f, arguments.positions, has_aux)
+    gradient = gradient_for("hvp", f, arguments.positions, has_aux)
     trace = Dual(f, "hvp")
     _, structure, product, aux = push_forward(trace, gradient, arguments, given, has_aux)
     product = tree.unflatten(structure, product)
@@ -65,7 +65,7 @@ def vhp(
     array([ 6., 12.])
     """
     arguments, given = _checked("vhp", f, primals, cotangents, "cotangents", "vhp(f, (x,), (v,))")
-    gradient = grad(f, arguments.positions, has_aux)
+    gradient = gradient_for("vhp", f, arguments.positions, has_aux)
     _, pullback, *aux = vjp(gradient, *primals, has_aux=has_aux)
     product = pullback(arguments.like(given))
     return (product, *aux) if has_aux else product
@@ -97,7 +97,8 @@ def ggnvp(
     _checked("ggnvp", model, primals, tangents, "tangents", "ggnvp(model, loss, (x,), (v,))")
     out, pullback, *aux = vjp(model, *primals, has_aux=has_aux)
     pushed = jvp(model, primals, tangents, has_aux)[1]
-    product = pullback(jvp(grad(loss), (out,), (pushed,))[1])
+    slope = gradient_for("ggnvp", loss, 0, False)
+    product = pullback(jvp(slope, (out,), (pushed,))[1])
     return (product, *aux) if has_aux else product
 
 

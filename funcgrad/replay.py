@@ -29,7 +29,7 @@ from .joint import Pullback
 from .pull import Like
 from .rules.writable import replayed
 from .tape import TO_OPERAND, TO_PART, Tape
-from .transform import named
+from .transform import check_function, named
 from .vmap import Batch
 from .walk import SETTLED, pulled
 
@@ -72,6 +72,10 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
     >>> fg.grad(lambda w: np.sum(layer(w, layer(w, np.ones(2)))))(np.zeros((2, 2))).tolist()
     [[0.0, 0.0], [0.0, 0.0]]
     """
+
+    check_function(
+        "checkpoint's policy", policy, "checkpoint(f, checkpoint_policies.dots_saveable)"
+    )
 
     @named("checkpoint", f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:

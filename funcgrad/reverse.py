@@ -30,6 +30,7 @@ def grad(
     f: Callable[..., Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
+    *,
     allow_int: bool = False,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
@@ -52,10 +53,23 @@ def grad(
     -0.0
     """
 
-    @named("grad", f)
+    return gradient_for("grad", f, argnums, has_aux, allow_int, holomorphic)
+
+
+def gradient_for(
+    transform: str,
+    f: Callable[..., Any],
+    argnums: Argnums,
+    has_aux: bool,
+    allow_int: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """``grad`` on behalf of another transform, which errors name."""
+
+    @named(transform, f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, grads = _value_and_gradient(
-            f, args, kwargs, argnums, has_aux, allow_int, holomorphic
+            transform, f, args, kwargs, argnums, has_aux, allow_int, holomorphic
         )
         return (grads, value[1]) if has_aux else grads
 
@@ -66,6 +80,7 @@ def value_and_grad(
     f: Callable[..., Any],
     argnums: Argnums = 0,
     has_aux: bool = False,
+    *,
     allow_int: bool = False,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
@@ -81,12 +96,15 @@ def value_and_grad(
 
     @named("value_and_grad", f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        return _value_and_gradient(f, args, kwargs, argnums, has_aux, allow_int, holomorphic)
+        return _value_and_gradient(
+            "value_and_grad", f, args, kwargs, argnums, has_aux, allow_int, holomorphic
+        )
 
     return value_and_gradient
 
 
 def _value_and_gradient(
+    transform: str,
     f: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -95,7 +113,7 @@ def _value_and_gradient(
     allow_int: bool,
     holomorphic: bool,
 ) -> Any:
-    run = Recording("grad", f, args, kwargs, argnums, allow_int, has_aux, holomorphic)
+    run = Recording(transform, f, args, kwargs, argnums, allow_int, has_aux, holomorphic)
     value = plain(run.tape, run.out)
     _check_scalar(value, run.tape, holomorphic)
     grads = run.arguments.like(run.pull([run.out], [Like(value).dtype.type(1)]))

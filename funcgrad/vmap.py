@@ -121,7 +121,7 @@ def vmap(
             return [o if e is None else trace.stack(o) for o, e in zip(outs, ends)], ends, form
 
         whole = max(size, 1)
-        step = whole if chunk_size is None else _count(chunk_size, "chunk_size", 1, label)
+        step = whole if chunk_size is None else check_count(chunk_size, "chunk_size", 1, label)
         starts = range(0, whole, step)
         parts = [chunk(start, min(start + step, size)) for start in starts]
         _, ends, form = parts[0]
@@ -144,9 +144,9 @@ class _Names:
         return f"{what}, leaf {tree.keystr(tuple(rest))}" if rest else what
 
 
-def _count(n: Any, what: str, least: int, label: str) -> int:
+def check_count(n: Any, what: str, least: int, label: str) -> int:
     """``n``, which must be a number of examples."""
-    if isinstance(n, int | np.integer) and n >= least:
+    if isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least:
         return int(n)
     raise ValueError(f"{label}: {what} is {n!r}, and must be an int from {least} on, or None.")
 
@@ -264,7 +264,7 @@ def _common_size(
     """The number of examples, which all mapped leaves must agree on."""
     sizes = {len(x) for x, axis in zip(stacks, places) if axis is not None}
     if axis_size is not None:
-        sizes.add(_count(axis_size, "axis_size", 0, label))
+        sizes.add(check_count(axis_size, "axis_size", 0, label))
     if len(sizes) == 1:
         return sizes.pop()
     if not sizes:
