@@ -2,9 +2,9 @@
 
 Along a direction v in the arguments and with weights w on the results, φ(h) = ⟨w, f(x + h·v)⟩ is a
 function of one number, and its slope at 0 must be what a transform says: ⟨vjp(w), v⟩, or
-⟨w, jvp(v)⟩. A derivative is a function again, so the same check of it is the check of the second order.
-Everything is computed in float64, and v and w are drawn from a fixed key: what passes once passes
-always.
+⟨w, jvp(v)⟩. A derivative is a function again, so the same check of it is the check of the second
+order. Everything is computed in float64, and v and w are drawn from a fixed key: what passes once
+passes always.
 """
 
 from __future__ import annotations
