@@ -88,7 +88,7 @@ EXAMPLES = {
     "var": [(lambda x, m: np.var(x, axis=0, mean=m, correction=1), A, A[:1] * 0.1)],
     "std": [(lambda x, m: np.std(x, axis=0, mean=m), A, A[:1] * 0.1)],
     "cumulative_sum": [(lambda x: np.cumulative_sum(x, axis=1, include_initial=True), A)],
-    "cumulative_prod": [(np.cumulative_prod, V)],
+    "cumulative_prod": [(lambda x: np.cumulative_prod(x), V)],
     "trapezoid": [
         (lambda y: np.trapezoid(y, dx=0.3), A),
         (lambda y, x: np.trapezoid(y, x), A, W),
@@ -249,6 +249,10 @@ EXAMPLES = {
         (lambda x: np.pad(x, (1, 2), "linear_ramp", end_values=x[0] ** 2), V),
         (lambda x: np.pad(x, 1), np.array(1.5)),
     ],
+    "lib.stride_tricks.sliding_window_view": [
+        (lambda x: np.lib.stride_tricks.sliding_window_view(x, 2), V),
+        (lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2)), C),
+    ],
     "take": [(lambda x: np.take(x, [0, 0], axis=0), np.array(1.5))],
     "repeat": [(lambda x: np.repeat(x, 3, axis=0), np.array(1.5))],
 }
@@ -281,16 +285,25 @@ NO_VMAP = {
 
 #: The methods of ufuncs, by calls of the ufunc.
 METHODS = {
-    "reduce": [
+    "ufunc.reduce": [
         (lambda f, x: f.reduce(x), A),
         (lambda f, x: f.reduce(x, axis=-1, keepdims=True), A),
         (lambda f, x: f.reduce(x, axis=1, initial=x[0, 0]), A),
     ],
-    "accumulate": [(lambda f, x: f.accumulate(x), A), (lambda f, x: f.accumulate(x, axis=1), A)],
-    "reduceat": [(lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A)],
-    "outer": [(lambda f, x, y: f.outer(x, y), A, V)],
+    "ufunc.accumulate": [
+        (lambda f, x: f.accumulate(x), A),
+        (lambda f, x: f.accumulate(x, axis=1), A),
+    ],
+    "ufunc.reduceat": [(lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A)],
+    "ufunc.outer": [(lambda f, x, y: f.outer(x, y), A, V)],
 }
 
 
 def listed(examples):
-    return [(name, *row) for name, rows in examples.items() for row in rows]
+    """One row a call, of the functions that this NumPy has."""
+    return [
+        (name, *row)
+        for name, rows in examples.items()
+        for row in rows
+        if "." in name or hasattr(np, name)
+    ]

@@ -12,6 +12,7 @@ from ..batching import each
 from ..core import Primitive, operand
 from ..verbs import bilinear, composite, dispatched
 from .indexing import along, getitem
+from .shapes import astype
 
 _LATER, _EARLIER = slice(1, None), slice(None, -1)
 
@@ -41,7 +42,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     ary = np.ravel(ary)
     parts = [to_begin, np.diff(ary), to_end]
-    return np.concatenate([np.astype(np.ravel(x), ary.dtype) for x in parts if x is not None])
+    return np.concatenate([astype(np.ravel(x), ary.dtype) for x in parts if x is not None])
 
 
 @composite(np.trapezoid, traced=("x", "dx"))
@@ -105,7 +106,7 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
             - d1 / (d2 * (d1 + d2)) * values[..., 2:3]
         )
     slope = np.concatenate([ends[0], inside, ends[1]], axis=-1)
-    slope = np.astype(slope, f.dtype) if f.dtype.kind in "fc" else slope
+    slope = astype(slope, f.dtype) if f.dtype.kind in "fc" else slope
     return np.moveaxis(slope, -1, axis)
 
 
@@ -113,8 +114,8 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None
 ) -> Any:
-    x, xp = np.astype(_array(x), float), np.astype(_array(xp), float)
-    fp = np.astype(_array(fp), np.result_type(fp, float))
+    x, xp = astype(_array(x), float), astype(_array(xp), float)
+    fp = astype(_array(fp), np.result_type(fp, float))
     if np.ndim(xp) != 1 or np.ndim(fp) != 1:
         raise ValueError("Data points must be 1-D sequences")
     if xp.shape != fp.shape:

@@ -13,6 +13,7 @@ from ..core import is_traced, operand
 from ..errors import UnsupportedError
 from ..verbs import composite, dispatched
 from .indexing import along, getitem
+from .shapes import astype
 
 
 @dispatched(np.select)
@@ -30,7 +31,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         if condition.dtype != bool:
             raise TypeError("invalid entry in condlist: should be boolean ndarray")
         ans = np.where(condition, choice, ans)
-    return np.astype(ans, dtype) if ans.dtype != dtype else ans
+    return astype(ans, dtype) if ans.dtype != dtype else ans
 
 
 @dispatched(np.piecewise)
@@ -57,7 +58,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
             # On the elements of its piece alone, where what they are can be known.
             piece = _on_piece(x, condition, function, args, kw)
         ans = np.where(condition, piece, ans)
-    return np.astype(ans, x.dtype) if ans.dtype != x.dtype else ans
+    return astype(ans, x.dtype) if ans.dtype != x.dtype else ans
 
 
 def _on_piece(x: Any, condition: Any, function: Any, args: Any, kw: Any) -> Any:
@@ -113,7 +114,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, arr.ndim)
-    values = np.astype(_array(values), arr.dtype)
+    values = astype(_array(values), arr.dtype)
     n = arr.shape[axis]
     obj = np.arange(n)[obj] if isinstance(obj, slice) else obj
     if np.ndim(obj) == 0 and np.ndim(values) == arr.ndim:
@@ -277,3 +278,20 @@ if hasattr(np, "unstack"):  # from NumPy 2.1 on
         if x.ndim == 0:
             raise ValueError("Input array must be at least 1-d.")
         return tuple(np.moveaxis(x, axis, 0))
+
+
+@composite(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, subok: bool = False, writeable: bool = False
+) -> Any:
+    windows = (window_shape,) if np.ndim(window_shape) == 0 else tuple(window_shape)
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else axis
+    if len(axes) != len(windows):
+        raise ValueError("Must provide matching length window_shape and axis")
+    for i, size in zip((normalize_axis_index(i, x.ndim) for i in axes), windows):
+        count = x.shape[i] - size + 1
+        if size < 0 or count < 1:
+            raise ValueError("window shape cannot be larger than input array shape")
+        places = np.arange(count)[:, None] + np.arange(size)
+        x = np.moveaxis(getitem(x, along(i, x.ndim, places)), i + 1, -1)
+    return x

@@ -82,6 +82,28 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     return sorted_places(np.stack([operand(key) for key in keys]), axis=axis)
 
 
+@composite(np.unravel_index, names="indices shape order='C'")
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    places = []
+    for n in shape[::-1] if order == "C" else shape:
+        places.append(indices % n)
+        indices = indices // n
+    return tuple(places[::-1] if order == "C" else places)
+
+
+@composite(np.ravel_multi_index, names="multi_index dims mode='raise' order='C'", sequence=True)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    modes = [mode] * len(dims) if isinstance(mode, str) else mode
+    place: Any = 0
+    pairs = list(zip(map(operand, multi_index), dims, modes))
+    for i, n, how in pairs if order == "C" else pairs[::-1]:
+        if how == "raise" and np.any((i < 0) | (i >= n)):
+            raise ValueError("invalid entry in coordinates array")
+        place = place * n + (np.clip(i, 0, n - 1) if how == "clip" else i % n)
+    return place
+
+
 @composite(np.allclose, operands=2)
 def allclose(
     a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..core import operand
 from ..verbs import composite
+from .shapes import astype
 
 
 def _as_complex(x: Any, outside: Any) -> Any:
     """``x``, complex if it is real and anywhere outside of the domain."""
     if x.dtype.kind == "c" or not np.any(outside(x)):
         return x
-    return np.astype(x, np.result_type(x, np.complex64))
+    return astype(x, np.result_type(x, np.complex64))
 
 
 def _negative(x: Any) -> Any:

@@ -163,6 +163,21 @@ def _ufunc_method(ufunc: np.ufunc) -> Callable[..., Any]:
     return lambda self: ufunc(self)
 
 
+def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
+    if type is not None or (dtype is not None and np.dtype(dtype) != self.dtype):
+        raise UnsupportedError(
+            f"t.view({dtype or type}) reads the bytes of a traced value of dtype {self.dtype} as "
+            f"others, which has no derivative. Write t.astype for a cast."
+        )
+    return self[...]
+
+
+def _to_device(self: Tracer, device: str, stream: Any = None) -> Any:
+    if device != "cpu":
+        raise ValueError(f"arrays are on the device 'cpu', and {device!r} was asked for.")
+    return self
+
+
 _FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip cumprod
 cumsum diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum
 swapaxes take trace var"""
@@ -177,12 +192,16 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
     "real": lambda t: call(np.real, (t,), {}),
     "imag": lambda t: call(np.imag, (t,), {}),
     "flat": _flat,
+    "device": lambda t: "cpu",
     "at": inplace.At,
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {
     **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
     "copy": lambda self, order="C": call(np.copy, (self, order), {}),
+    "view": _view,
+    "to_device": _to_device,
+    "__array_namespace__": lambda self, api_version=None: np,
     "flatten": _flatten,
     "compress": lambda self, condition, axis=None: call(np.compress, (condition, self, axis), {}),
     "reshape": _shape_method(np.reshape),

@@ -16,6 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..core import FUNCTIONS, call, operand
 from ..errors import UnsupportedError
 from .indexing import along
+from .shapes import astype
 from .sorting import rows_of
 
 _REDUCE: dict[Any, Any] = {
@@ -49,7 +50,7 @@ def _refuse(ufunc: np.ufunc, method: str, keywords: dict[str, Any]) -> None:
 
 def _typed(x: Any, dtype: Any) -> Any:
     x = operand(x)
-    return x if dtype is None else np.astype(x, dtype)
+    return x if dtype is None else astype(x, dtype)
 
 
 def _spelled_as(function: Any) -> Callable[..., Any]:

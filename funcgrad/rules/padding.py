@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..verbs import composite, linear
 from .indexing import along
+from .shapes import astype
 
 
 def _pad_zeros(x: Any, *, widths: tuple[tuple[int, int], ...]) -> Any:
@@ -83,7 +84,7 @@ def _between(array: Any, axis: int, width: Any, before: Any, after: Any) -> Any:
     parts = [array]
     for place, (count, fill) in enumerate(zip(width, (before, after))):
         shape = tuple(count if i == axis else n for i, n in enumerate(array.shape))
-        part = np.broadcast_to(np.astype(fill, array.dtype), shape)
+        part = np.broadcast_to(astype(fill, array.dtype), shape)
         parts.insert(place * len(parts), part)
     return np.concatenate(parts, axis=axis)
 
@@ -111,4 +112,4 @@ def _ramps(padded: Any, axis: int, width: Any, before: Any, after: Any) -> Any:
         np.reshape(np.pad(inside, width, mode="linear_ramp", end_values=ends), shape)
         for ends in ((1.0, 0.0), (0.0, 1.0))
     )
-    return np.astype(left * before + right * after, padded.dtype)
+    return astype(left * before + right * after, padded.dtype)

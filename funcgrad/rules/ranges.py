@@ -9,10 +9,11 @@ import numpy as np
 
 from ..core import Primitive, operand
 from ..verbs import composite, dispatched, elementwise
+from .shapes import astype
 
 
 def _result(x: Any, dtype: Any) -> Any:
-    return x if dtype is None else np.astype(x, dtype)
+    return x if dtype is None else astype(x, dtype)
 
 
 @dispatched(np.linspace)

@@ -16,6 +16,7 @@ from ..batching import align, along_one, over, spread
 from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
 from .constants import stop
+from .shapes import astype
 
 
 def _spread(g: Any, x_like: Any, axis: Any, keepdims: bool, where: Any) -> Any:
@@ -164,7 +165,7 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
                 keywords["initial"] = _lowest(np.result_type(args[0]), join is np.maximum)
             ans = apply(*args, **keywords)
             initial = operand(initial)
-            return join(ans, np.astype(initial, ans.dtype) if np.ndim(initial) else initial)
+            return join(ans, astype(initial, ans.dtype) if np.ndim(initial) else initial)
         if "mean" not in keywords and not is_traced(keywords.get("where")):
             return static(*args, **keywords)
         given = {key: v for key, v in keywords.items() if v is not None}

@@ -17,6 +17,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..batching import align, spread
 from ..core import WEAK, Primitive, is_traced, raw
 from ..verbs import composite, rule
+from .shapes import astype
 
 
 def _rows_aligned(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
@@ -84,7 +85,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
 @composite(np.sort_complex)
 def sort_complex(a: Any) -> Any:
     ordered = np.sort(a)
-    return np.astype(ordered, np.result_type(ordered, np.complex64))
+    return astype(ordered, np.result_type(ordered, np.complex64))
 
 
 # Order statistics.
@@ -152,14 +153,14 @@ def quantiles(
     last = np.maximum(n - 1, 0)
     rank = np.clip(_rank(n, np.reshape(q, (-1,)), method), 0, last)
     rank = np.reshape(rank, (1,) * (rows.ndim - np.ndim(rank)) + np.shape(rank))
-    low = np.astype(np.floor(rank), np.intp)
+    low = astype(np.floor(rank), np.intp)
     # Of a rank that is not a variable the next value counts only if it is in between.
-    high = np.minimum(low + 1, last) if is_traced(q) else np.astype(np.ceil(rank), np.intp)
+    high = np.minimum(low + 1, last) if is_traced(q) else astype(np.ceil(rank), np.intp)
     ans = np.take_along_axis(rows, low, axis=-1)
     if method not in _WHOLE:
         above = np.take_along_axis(rows, high, axis=-1)
         weak = type(raw(q)) in WEAK
-        share = np.astype(rank - np.floor(rank), np.result_type(rows, 0.0 if weak else q, 0.0))
+        share = astype(rank - np.floor(rank), np.result_type(rows, 0.0 if weak else q, 0.0))
         # Infinities may be equal.
         ans = np.where(ans == above, ans, ans + (above - ans) * share)
     if not skip_nan:

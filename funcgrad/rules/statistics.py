@@ -12,6 +12,7 @@ from ..core import is_traced, operand
 from ..verbs import composite, constant, dispatched
 from .constants import stop
 from .indexing import placed
+from .shapes import astype
 
 
 @composite(np.average, traced=("weights",))
@@ -28,8 +29,8 @@ def average(
     if not is_traced(total) and np.any(total == 0):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     ans = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    ans = np.astype(ans, dtype) if ans.dtype != dtype else ans
-    return (ans, np.astype(np.broadcast_to(total, ans.shape), dtype)) if returned else ans
+    ans = astype(ans, dtype) if ans.dtype != dtype else ans
+    return (ans, astype(np.broadcast_to(total, ans.shape), dtype)) if returned else ans
 
 
 def _along_axes(a: Any, weights: Any, axis: Any) -> Any:
@@ -56,7 +57,7 @@ def cov(
     if y is not None:
         rows = np.concatenate([rows, _variables(y, rowvar)], axis=0)
     dtype = np.result_type(rows, np.float64) if dtype is None else dtype
-    rows = np.astype(rows, dtype)
+    rows = astype(rows, dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = None if fweights is None else np.asarray(fweights, float)
     if aweights is not None:
@@ -148,7 +149,7 @@ def histogram(
     edges = _edges(a, bins, range)
     at, inside = _bins_of(a, edges)
     if weights is None:
-        counted = np.astype(inside, np.intp)
+        counted = astype(inside, np.intp)
     else:
         counted = np.where(inside, np.ravel(operand(weights)), 0)
     total = placed(counted, at, edges.shape[0] - 1)
@@ -177,7 +178,7 @@ def histogramdd(
     for i, e in enumerate(edges):
         own, within = _bins_of(sample[:, i], e)
         at, inside = at * shape[i] + own, inside & within
-    weights = np.ones(count) if weights is None else np.astype(operand(weights), float)
+    weights = np.ones(count) if weights is None else astype(operand(weights), float)
     total = placed(np.where(inside, weights, 0.0), at, int(np.prod(shape)))
     total = np.reshape(total, shape)
     if density:
@@ -205,4 +206,4 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     size = max(int(np.max(x)) + 1 if np.size(x) else 0, minlength)
     if weights is None:
         return placed(np.ones(np.shape(x), np.intp), x, size)
-    return placed(np.astype(operand(weights), float), x, size)
+    return placed(astype(operand(weights), float), x, size)
