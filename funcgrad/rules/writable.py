@@ -216,7 +216,10 @@ class Buffer(Trace):
         return convert(value)
 
     def share(self, tracer: Tracer) -> None:
-        self.root.sealed = "np.asarray made a plain array of it, which would not see the write"
+        self.root.sealed = (
+            "np.asarray made a plain array of it, which would not see the write "
+            "(funcgrad.value(z) is what it holds at the moment)"
+        )
 
     def duplicated(self, tracer: Tracer) -> Tracer:
         return writable(self.current())
