@@ -19,26 +19,26 @@ from ..core import Primitive, Tracer, call, frozen, holds_tracer, operand
 from ..errors import UnsupportedError
 from ..verbs import rule
 from .indexing import (
-    _array_axes,
-    _at_stack,
-    _examples,
-    _fill,
-    _frozen,
-    _is_repeating,
-    _slots,
-    _spelled_out,
+    array_axes,
+    example_numbers,
+    fill_slots,
+    fixed,
     getitem,
+    index_of_stack,
+    is_repeating,
+    spelled_out,
+    split_slots,
 )
 
 
 def _set_at(z: Any, v: Any, *, at: Any) -> Any:
     new = np.array(z)
-    new[at] = np.ascontiguousarray(v) if _is_repeating(at) else v
+    new[at] = np.ascontiguousarray(v) if is_repeating(at) else v
     return new
 
 
 def _set_at_traced(z: Any, v: Any, *slots: Any, at: Any) -> Any:
-    return _set_at(z, v, at=_fill(at, slots))
+    return _set_at(z, v, at=fill_slots(at, slots))
 
 
 def _taken(g: Any, at: Any) -> Any:
@@ -52,24 +52,24 @@ def _taken(g: Any, at: Any) -> Any:
 
 
 def _repeats(at: Any) -> bool:
-    return _is_repeating(at) or any(
+    return is_repeating(at) or any(
         type(a) is Tracer and a.shape for a in (at if type(at) is tuple else (at,))
     )
 
 
 def _set_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     z, v = (x if own else spread(x, size) for x, own in zip(operands, mine))
-    at, place = _at_stack(keywords["at"], z.ndim - 1)
+    at, place = index_of_stack(keywords["at"], z.ndim - 1)
     return put(z, at, np.moveaxis(v, 0, place))
 
 
 def _set_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     z, v = (x if own else spread(x, size) for x, own in zip(operands[:2], mine))
-    parts, stacked = _spelled_out(keywords["at"], operands[2:], mine[2:], z.ndim - 1)
-    count, place = _array_axes(parts, stacked)
+    parts, stacked = spelled_out(keywords["at"], operands[2:], mine[2:], z.ndim - 1)
+    count, place = array_axes(parts, stacked)
     v = np.moveaxis(v, range(1 + place, 1 + place + count), range(1, 1 + count))
     at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
-    return put(z, (_examples(size, count), *at), v)
+    return put(z, (example_numbers(size, count), *at), v)
 
 
 #: ``z`` with ``v``, which has the shape of ``z[at]`` and the dtype of ``z``, in the places ``at``.
@@ -94,7 +94,7 @@ def _cleared(g: Any, y_like: Any, ys: Any, at: Any) -> Any:
 #: The same with traced arrays in the index.
 set_at_traced: Primitive = rule(
     _set_at_traced,
-    [_cleared, lambda g, ys, at: _taken(g, _fill(at, ys[1:]))],
+    [_cleared, lambda g, ys, at: _taken(g, fill_slots(at, ys[1:]))],
     [
         _cleared,
         lambda t, x_like, ys, at: set_at_traced(
@@ -107,12 +107,12 @@ set_at_traced: Primitive = rule(
 
 def put(x: Any, at: Any, v: Any) -> Any:
     """A copy of the array ``x`` that has ``v`` in the places ``at``."""
-    at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
-    template, traced = _slots(at)
+    at = fixed(at)
+    template, traced = split_slots(at)
     if any(a.dtype == bool for a in traced):
         return _put_where(x, at, v)
-    form = np.empty(x.shape, bool)[_fill(template, tuple(np.zeros(a.shape, int) for a in traced))]
-    v = fitted(v, x.dtype, np.shape(form))
+    anywhere = fill_slots(template, tuple(np.zeros(a.shape, int) for a in traced))
+    v = fitted(v, x.dtype, np.shape(np.empty(x.shape, bool)[anywhere]))
     if traced:
         return set_at_traced(x, v, *traced, at=template)
     return set_at(x, v, at=at)

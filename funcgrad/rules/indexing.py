@@ -35,13 +35,13 @@ class Slot:
         return f"#{self.i}"
 
 
-def _fill(at: Any, traced: tuple[Any, ...]) -> Any:
+def fill_slots(at: Any, traced: tuple[Any, ...]) -> Any:
     if type(at) is tuple:
         return tuple(traced[a.i] if type(a) is Slot else a for a in at)
     return traced[at.i] if type(at) is Slot else at
 
 
-def _is_repeating(at: Any) -> bool:
+def is_repeating(at: Any) -> bool:
     """Whether the index may name one place twice: it holds an array of integers."""
     parts = at if type(at) is tuple else (at,)
     return any(isinstance(a, np.ndarray) and a.ndim and a.dtype != bool for a in parts)
@@ -49,7 +49,7 @@ def _is_repeating(at: Any) -> bool:
 
 def add_at(buffer: np.ndarray, at: Any, g: Any) -> None:
     """``buffer[at] += g``, counting every place as often as the index names it."""
-    if _is_repeating(at):
+    if is_repeating(at):
         np.add.at(buffer, at, g)
     else:
         buffer[at] += g
@@ -59,7 +59,7 @@ def add_at(buffer: np.ndarray, at: Any, g: Any) -> None:
 # make come out where they stood if they stood together, and in front otherwise.
 
 
-def _spelled_out(
+def spelled_out(
     at: Any, slots: Sequence[Any], mine: Sequence[bool], ndim: int
 ) -> tuple[list[Any], list[bool]]:
     """The parts of an index of an array of ``ndim`` dimensions, masks as integers and the ellipsis
@@ -94,7 +94,7 @@ def _is_bool(a: Any) -> bool:
     return isinstance(a, bool | np.bool_)
 
 
-def _array_axes(parts: Sequence[Any], stacked: Sequence[bool]) -> tuple[int, int]:
+def array_axes(parts: Sequence[Any], stacked: Sequence[bool]) -> tuple[int, int]:
     """How many axes the arrays of an index make in one example, and where they come out."""
     arrays = [
         k for k, a in enumerate(parts) if not (a is None or a is Ellipsis or isinstance(a, slice))
@@ -106,32 +106,32 @@ def _array_axes(parts: Sequence[Any], stacked: Sequence[bool]) -> tuple[int, int
     return count, sum(a is not Ellipsis for a in before)
 
 
-def _at_stack(at: Any, ndim: int) -> tuple[tuple[Any, ...], int]:
+def index_of_stack(at: Any, ndim: int) -> tuple[tuple[Any, ...], int]:
     """The same index into a stack of arrays of ``ndim`` dimensions, and where the batch axis comes
     out."""
-    parts, stacked = _spelled_out(at, (), (), ndim)
-    count, place = _array_axes([slice(None), *parts], [False, *stacked])
+    parts, stacked = spelled_out(at, (), (), ndim)
+    count, place = array_axes([slice(None), *parts], [False, *stacked])
     return (slice(None), *parts), 0 if place else count
 
 
 def _index_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     (x,) = operands
-    at, place = _at_stack(keywords["at"], x.ndim - 1)
+    at, place = index_of_stack(keywords["at"], x.ndim - 1)
     return np.moveaxis(x[at], place, 0) if place else x[at]
 
 
 def _index_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     x, *slots = operands
-    parts, stacked = _spelled_out(keywords["at"], slots, mine[1:], x.ndim - mine[0])
-    count, place = _array_axes(parts, stacked)
+    parts, stacked = spelled_out(keywords["at"], slots, mine[1:], x.ndim - mine[0])
+    count, place = array_axes(parts, stacked)
     at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
     if not mine[0]:
         return np.moveaxis(getitem(x, tuple(at)), place, 0)
-    ans = getitem(x, (_examples(size, count), *at))
+    ans = getitem(x, (example_numbers(size, count), *at))
     return np.moveaxis(ans, range(1, 1 + count), range(1 + place, 1 + place + count))
 
 
-def _examples(size: int, ndim: int) -> np.ndarray:
+def example_numbers(size: int, ndim: int) -> np.ndarray:
     """The number of each example, to index a stack beside arrays of ``ndim`` dimensions."""
     return np.arange(size).reshape(size, *[1] * ndim)
 
@@ -139,7 +139,7 @@ def _examples(size: int, ndim: int) -> np.ndarray:
 def _scatter_stack(primitive: Any, size: int, gs: Any, mine: Any, keywords: Any) -> Any:
     stacks, ats = [], []
     for g, own, at in zip(gs, mine, keywords["ats"]):
-        at, place = _at_stack(at, len(keywords["shape"]))
+        at, place = index_of_stack(at, len(keywords["shape"]))
         stacks.append(np.moveaxis(g if own else spread(g, size), 0, place))
         ats.append(at)
     shape = (size, *keywords["shape"])
@@ -151,13 +151,13 @@ def _scatter_traced_stack(
 ) -> Any:
     g, *slots = operands
     shape = keywords["shape"]
-    parts, stacked = _spelled_out(keywords["at"], slots, mine[1:], len(shape))
-    count, place = _array_axes(parts, stacked)
+    parts, stacked = spelled_out(keywords["at"], slots, mine[1:], len(shape))
+    count, place = array_axes(parts, stacked)
     g = g if mine[0] else spread(g, size)
     g = np.moveaxis(g, range(1 + place, 1 + place + count), range(1, 1 + count))
     at = [lead(a, count) if own else a for a, own in zip(parts, stacked)]
     like = Like(np.broadcast_to(np.empty((), keywords["dtype"]), (size, *shape)))
-    return Sparse(like, (_examples(size, count), *at), g).dense()
+    return Sparse(like, (example_numbers(size, count), *at), g).dense()
 
 
 def _index(x: Any, *, at: Any) -> Any:
@@ -165,7 +165,7 @@ def _index(x: Any, *, at: Any) -> Any:
 
 
 def _index_traced(x: Any, *slots: Any, at: Any) -> Any:
-    return x[_fill(at, slots)]
+    return x[fill_slots(at, slots)]
 
 
 #: ``x[at]``.
@@ -180,8 +180,8 @@ index = rule(
 #: ``x[at]`` with traced arrays in the index.
 index_traced = rule(
     _index_traced,
-    [lambda g, x_like, ys, at: Sparse(x_like, _fill(at, ys), g)],
-    [lambda t, ys, at: getitem(t, _fill(at, ys))],
+    [lambda g, x_like, ys, at: Sparse(x_like, fill_slots(at, ys), g)],
+    [lambda t, ys, at: getitem(t, fill_slots(at, ys))],
     batch=_index_traced_stack,
 )
 
@@ -200,13 +200,13 @@ scatter: Primitive = linear(
 
 
 def _scatter_traced(g: Any, *slots: Any, at: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    return _scatter(g, ats=(_fill(at, slots),), shape=shape, dtype=dtype)
+    return _scatter(g, ats=(fill_slots(at, slots),), shape=shape, dtype=dtype)
 
 
 #: One such array, where the index itself is traced.
 scatter_traced: Primitive = rule(
     _scatter_traced,
-    [lambda g, ys, at: getitem(g, _fill(at, ys))],
+    [lambda g, ys, at: getitem(g, fill_slots(at, ys))],
     [
         lambda t, ys, at, shape, dtype: scatter_traced(t, *ys, at=at, shape=shape, dtype=dtype),
     ],
@@ -248,7 +248,7 @@ class Sparse:
         form = {"shape": self.like.shape, "dtype": self.like.dtype}
         dense, gs, ats = self.buffer, [], []
         for at, g in self.terms:
-            at, traced = _slots(at)
+            at, traced = split_slots(at)
             if traced:
                 term = scatter_traced(g, *traced, at=at, **form)
                 dense = term if dense is None else dense + term
@@ -269,7 +269,7 @@ def _holds_slot(at: Any) -> bool:
     return type(at) is Tracer or (type(at) is tuple and any(type(a) is Tracer for a in at))
 
 
-def _slots(at: Any) -> tuple[Any, list[Tracer]]:
+def split_slots(at: Any) -> tuple[Any, list[Tracer]]:
     """The template of an index and the traced arrays that its slots stand for."""
     if not _holds_slot(at):
         return at, []
@@ -280,7 +280,12 @@ def _slots(at: Any) -> tuple[Any, list[Tracer]]:
     return template, [a for a in at if type(a) is Tracer]
 
 
-def _frozen(at: Any) -> Any:
+def fixed(at: Any) -> Any:
+    """An index that the caller cannot change any more."""
+    return tuple(map(_fixed_part, at)) if isinstance(at, tuple) else _fixed_part(at)
+
+
+def _fixed_part(at: Any) -> Any:
     """One part of an index, safe from later changes: any sequence becomes an array of our own."""
     if at is None or at is Ellipsis or isinstance(at, slice | int | np.generic | Tracer):
         return at
@@ -290,8 +295,7 @@ def _frozen(at: Any) -> Any:
 
 def getitem(x: Any, at: Any) -> Any:
     """``x[at]``, where either may be traced: a plain array does not hand a traced index over."""
-    at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
-    at, traced = _slots(at)
+    at, traced = split_slots(fixed(at))
     return index_traced(x, *traced, at=at) if traced else index(x, at=at)
 
 

@@ -20,7 +20,7 @@ from ..errors import DerivativeLostError, UnsupportedError
 from ..pull import Like
 from . import shapes
 from .assignment import fitted, joined, put
-from .indexing import _frozen, _is_repeating, _slots, getitem, scatter, scatter_traced
+from .indexing import fixed, getitem, is_repeating, scatter, scatter_traced, split_slots
 from .writable import duplicate, is_writable, writable
 
 _DECLARES_FUNCTIONS = shapes
@@ -219,11 +219,11 @@ FUNCTIONS[np.ufunc.at] = _ufunc_at
 def updated(function: Callable[..., Any], x: Any, at: Any, *values: Any) -> Any:
     """A copy of ``x`` in which ``function(x[at], *values)`` stands at ``at``, a place that the
     index names several times being changed as often."""
-    at = tuple(map(_frozen, at)) if isinstance(at, tuple) else _frozen(at)
+    at = fixed(at)
     vs = [joined(v) for v in values]
-    template, traced = _slots(at)
+    template, traced = split_slots(at)
     unknown = any(t.shape for t in traced)
-    if not unknown and not _is_repeating(template):
+    if not unknown and not is_repeating(template):
         return put(x, at, function(getitem(x, at), *vs))
     if function in (np.add, np.subtract):
         (v,) = vs
