@@ -34,6 +34,7 @@ from .vmap import Batch
 from .walk import SETTLED, pulled
 
 Policy = Callable[[str, dict[str, Any]], bool]
+Sum = tuple[Any, Any]
 
 
 def _save_nothing(name: str, keywords: dict[str, Any]) -> bool:
@@ -181,6 +182,7 @@ class _Segment:
         self.thread = threading.get_ident()
         self.order: dict[int, int] = {}  # the place of each operation's node among them
         self.saved: dict[int, Any] = {}  # by the same places
+        self.constants: list[Sum] = []  # of the arrays from outside that operations met
 
     def record(self) -> Any:
         """``f()``, of whose operations one node is left on the tape."""
@@ -215,16 +217,18 @@ class _Segment:
         tape = self.tape
         with tape.lock, _open([tape, *self.through]), _apart(tape, self._reusing) as edges:
             self.place = 0
+            self.constants_again: list[Sum] = []
             first = next(tape.nodes)
             outs = self._within(self.f(), first)
             inside = tape.inside
-        sums = [_sum(t.value) for t in outs]
-        is_same = len(sums) == len(self.sums) and all(map(_agree, self.sums, sums))
+        sums = [*self.constants_again, *[_sum(t.value) for t in outs]]
+        expected = [*self.constants, *self.sums]
+        is_same = len(sums) == len(expected) and all(map(_agree, expected, sums))
         if not is_same or _outside(edges, first) != self.parents:
             raise RuntimeError(
-                f"checkpoint: a function gave other results when it ran again for its derivative "
+                f"checkpoint: a function did not do the same when it ran again for its derivative "
                 f"({tape.label}). It must not draw random numbers, nor use anything that changes "
-                f"between the two runs, such as the variable of a loop around it."
+                f"between the two runs, such as an array or the variable of a loop around it."
             )
         seeds = {t.node: c for t, c in zip(outs, g)}
         return pulled(edges, seeds, self.parents, 0, lambda: (_ByNode(), _ByNode()), inside)
@@ -244,6 +248,7 @@ class _Segment:
         return list(found.values())
 
     def _saving(self, primitive: Primitive, operands: tuple[Any, ...], keywords: Any) -> Any:
+        self.constants += map(_sum, _arrays(operands, keywords))
         ans = Tape.process(self.tape, primitive, operands, keywords)
         if primitive.pulls is None or self.thread != threading.get_ident():
             return ans
@@ -255,6 +260,7 @@ class _Segment:
         return ans
 
     def _reusing(self, primitive: Primitive, operands: tuple[Any, ...], keywords: Any) -> Any:
+        self.constants_again += map(_sum, _arrays(operands, keywords))
         if primitive.pulls is not None:
             if self.place in self.saved:
                 value = self.saved[self.place]
@@ -330,10 +336,15 @@ def _open(traces: list[Trace]) -> Iterator[None]:
 _METHODS = ("process", "joint", "look", "lose")
 
 
-def _sum(x: Any) -> tuple[Any, Any]:
+def _arrays(operands: tuple[Any, ...], keywords: dict[str, Any]) -> list[np.ndarray]:
+    return [x for x in (*operands, *keywords.values()) if type(x) is np.ndarray]
+
+
+def _sum(x: Any) -> Sum:
     """Two numbers that tell whether ``x`` is what it was, but for rounding: a sum in which each
     place has a weight of its own, and what it may differ by."""
     x = np.ravel(raw(x))
+    x = x if x.dtype.kind in "fc" else x.astype(float)
     with np.errstate(all="ignore"):
         size = np.vdot(x, x).real ** 0.5
     if not np.isfinite(size):
@@ -347,5 +358,5 @@ def _weights(size: int) -> np.ndarray:
     return 1.0 + np.sqrt(2.0) * np.arange(size) % 1.0
 
 
-def _agree(before: tuple[Any, Any], after: tuple[Any, Any]) -> bool:
+def _agree(before: Sum, after: Sum) -> bool:
     return bool(abs(before[0] - after[0]) <= max(before[1], after[1]))
