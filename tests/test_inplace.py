@@ -317,6 +317,33 @@ def test_what_was_used_before_a_write_stays_what_it_was():
     np.testing.assert_allclose(grad(f)(X), 3.0 * X**2 + 5.0)
 
 
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_an_argument_that_changes_after_it_was_written(shape):
+    x = np.full(shape, 2.0)
+
+    def f(t):
+        z = np.zeros((2, *shape), like=t)
+        z[0] = t
+        x[...] = 7.0
+        return np.sum(z)
+
+    assert float(vjp(f, x)[0]) == 2.0 * x.size
+
+
+def test_an_array_that_is_written_to_as_index_and_mask():
+    def f(x):
+        mask, places = np.zeros_like(x, dtype=bool), np.zeros(2, dtype=int, like=x)
+        mask[0, 1:] = True
+        places[0] = 1
+        z = np.copy(x)
+        z[mask] = x[1, :2]
+        z[places, [2, 2]] *= x[0, 0]
+        return np.sum(np.where(mask, z, 2.0 * z)) + np.sum(np.arange(3.0)[places])
+
+    np.testing.assert_allclose(vjp(f, X)[0], f(X))
+    fg.check_grads(f, (X,), order=2)
+
+
 def test_a_carry_that_is_changed_in_place():
     def step(carry, x):
         carry[0] += x * carry[1]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import lead, spread
-from ..core import FUNCTIONS, Primitive, Tracer
+from ..core import FUNCTIONS, Primitive, Tracer, frozen
 from ..errors import UnsupportedError
 from ..pull import Like
 from ..verbs import composite, linear, rule
@@ -287,6 +287,7 @@ def fixed(at: Any) -> Any:
 
 def _fixed_part(at: Any) -> Any:
     """One part of an index, safe from later changes: any sequence becomes an array of our own."""
+    at = frozen(at)
     if at is None or at is Ellipsis or isinstance(at, slice | int | np.generic | Tracer):
         return at
     at = np.array(at)

@@ -175,8 +175,8 @@ class Buffer(Trace):
         key = _place(at, self.form)
         if key is not None:
             v = fitted(v, self.dtype, self.form[len(key) :])
-            if len(key) < len(self.form) and type(v) is Tracer:
-                v = duplicate(v)  # which may be a view of what changes before the write is made
+            if type(v) is Tracer and isinstance(raw(v), np.ndarray):
+                v = duplicate(v)  # which may be memory that changes before the write is made
             if self.pending and len(key) != len(next(iter(self.pending))):
                 self.current()
             self.pending[key] = v
