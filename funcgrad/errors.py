@@ -47,4 +47,5 @@ def assignment() -> str:
     name, number = frame.f_code.co_filename, frame.f_lineno
     line = linecache.getline(name, number).strip()
     is_write = re.search(r"\]\s*([-+*/%@]|//|\*\*)?=[^=]", line)
-    return f" at {Path(name).name}:{number}, {line}," if is_write else ""
+    converts = re.search(r"\b(float|array|asarray|math\.\w+)\(", line)
+    return f" at {Path(name).name}:{number}, {line}," if is_write and not converts else ""

@@ -63,6 +63,11 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
         hidden = error.__cause__ or error.__context__
         if isinstance(hidden, DerivativeLostError):
             raise DerivativeLostError(str(hidden)) from error
+        if str(error) == "Error setting single item of array.":
+            raise DerivativeLostError(
+                f"z.flat[i] = t of a plain array would lose the derivative of t ({trace.label}). "
+                f"Write z = np.zeros(n, like=t) for z = np.zeros(n)."
+            ) from error
         raise
     finally:
         _RUNNING.reset(before)

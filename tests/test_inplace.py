@@ -562,6 +562,26 @@ def test_a_plain_array_that_is_assigned_to_is_named(f):
     assert "np.zeros(n, like=t)" in message
 
 
+def test_a_conversion_in_an_assignment_is_not_taken_for_one():
+    def f(x):
+        found = {}
+        found["x"] = float(x[0, 0])
+        return found["x"]
+
+    with pytest.raises(fg.DerivativeLostError, match=r"^float\(t\)"):
+        grad(f)(X)
+
+
+def test_an_assignment_to_the_flat_of_a_plain_array():
+    def f(x):
+        z = np.zeros(3)
+        z.flat[0] = x[0, 0]
+        return np.sum(z)
+
+    with pytest.raises(fg.DerivativeLostError, match="like=t"):
+        grad(f)(X)
+
+
 REFUSED = {
     "a shape that does not fit": (lambda z, x: assign(0, lambda x: x)(z, x), ValueError, "shape"),
     "a place outside": (lambda z, x: assign((0, 3), lambda x: 1.0)(z, x), IndexError, "axis 1"),
