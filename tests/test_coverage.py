@@ -1,11 +1,16 @@
 """Every public callable of the installed NumPy is in a class, and does what its class says."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy_rows import EXAMPLES, METHODS, NO_VMAP, listed
+from table import ELEMENTWISE, GENERAL, draw
 from test_primitives import check_derivatives, check_single_precision, check_vmap
 
 import funcgrad as fg
+from funcgrad.core import FUNCTIONS, UFUNCS
+from funcgrad.coverage import NAMESPACES, REFUSED, STRUCTURAL, ZERO, class_of, names, page
 
 
 @pytest.mark.parametrize(
@@ -27,12 +32,12 @@ def test_example_that_vmap_refuses(name, call, args):
         fg.vmap(call)(*[np.stack([x, x]) for x in args])
 
 
-# Positive numbers, which all of these take, and none of which is another's multiple.
-UFUNCS = """add subtract multiply divide power float_power maximum minimum fmax fmin logaddexp
+# These take positive numbers, of which none is another's multiple.
+BINARY = """add subtract multiply divide power float_power maximum minimum fmax fmin logaddexp
 logaddexp2 hypot arctan2 remainder fmod copysign""".split()
 
 
-@pytest.mark.parametrize("name", UFUNCS)
+@pytest.mark.parametrize("name", BINARY)
 @pytest.mark.parametrize(
     "method, call, args", [(m, call, args) for m, call, *args in listed(METHODS)]
 )
@@ -45,3 +50,95 @@ def test_method_of_a_ufunc(name, method, call, args):
     args = [np.exp(0.37 * x + 0.01 * i) for i, x in enumerate(args)]
     check_derivatives(f, args)
     check_vmap(f, args)
+
+
+# The classes.
+
+
+@pytest.mark.parametrize("space", NAMESPACES)
+def test_every_callable_is_in_a_class(space):
+    assert [name for name in names(space) if class_of(space, name) is None] == []
+
+
+def dispatched(name):
+    """The function of numpy that traced values are asked about, or None."""
+    function = getattr(np, name, None)
+    if isinstance(function, np.ufunc) or hasattr(function, "_implementation"):
+        return function
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(ZERO | STRUCTURAL))
+def test_what_has_no_derivative_has_an_answer(name):
+    function = dispatched(name)
+    assert function is None or function in UFUNCS or function in FUNCTIONS
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_is_refused_has_no_answer(name):
+    assert dispatched(name) not in UFUNCS.keys() | FUNCTIONS.keys()
+
+
+def test_every_differentiated_function_is_called_by_a_row(monkeypatch):
+    called = set()
+
+    def spy(function, handler):
+        def noted(*args, **kwargs):
+            called.add(function)
+            return handler(*args, **kwargs)
+
+        return noted
+
+    for function, handler in list(FUNCTIONS.items()):
+        monkeypatch.setitem(FUNCTIONS, function, spy(function, handler))
+    rows = [(row.call, row.args) for row in GENERAL]
+    rows += [(call, args) for _, call, *args in listed(EXAMPLES) + listed(NO_VMAP)]
+    rows += [(row.function, [draw((2,), *d) for d in row.domains]) for row in ELEMENTWISE]
+    for call, args in rows:
+        fg.vjp(lambda *xs, call=call: np.sum(call(*xs)) + 0.0 * np.sum(xs[0]), *args)
+    missing = {
+        name
+        for name in names("numpy")
+        if class_of("numpy", name) == "differentiated"
+        and getattr(np, name) in FUNCTIONS
+        and getattr(np, name) not in called
+    }
+    assert sorted(missing - IN_PLACE) == []
+
+
+#: Those have tests of their own (test_inplace.py).
+IN_PLACE = set("array asarray copyto fill_diagonal full place put put_along_axis putmask".split())
+
+T = np.array([0.5, 1.5, 2.5])
+
+#: What does not ask a traced argument.
+UNASKED = {
+    "asanyarray": np.asanyarray,
+    "ascontiguousarray": np.ascontiguousarray,
+    "asfortranarray": np.asfortranarray,
+    "asarray_chkfinite": np.asarray_chkfinite,
+    "require": lambda t: np.require(t, float),
+    "kaiser": lambda t: np.kaiser(5, t[0]),
+    "vectorize": lambda t: np.vectorize(np.sin)(t),
+    "tofile": lambda t: t.tofile("unused"),
+    "float": lambda t: float(t[0]),
+    "r_": lambda t: np.r_[t, t],
+    "as_strided": lambda t: np.lib.stride_tricks.as_strided(t, (2,)),
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_what_does_not_ask_is_refused_by_the_value(name):
+    with pytest.raises((fg.DerivativeLostError, AttributeError), match="traced value"):
+        fg.grad(lambda t: np.sum(UNASKED[name](t)))(T)
+
+
+def test_the_page_is_in_step_with_the_registry():
+    text = (Path(fg.__file__).parents[1] / "docs" / "coverage.md").read_text(encoding="utf-8")
+    release = ".".join(np.__version__.split(".")[:2])
+    if f"NumPy {release} when" in text:
+        assert text == page()
+    else:  # another release may have other functions, but not other classes
+        for space in NAMESPACES:
+            for name in names(space):
+                assert f"`{name}`" in text or class_of(space, name) != "differentiated"
