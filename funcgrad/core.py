@@ -316,7 +316,7 @@ class Tracer:
             del kwargs["where"]
         if method == "__call__" and ufunc in UFUNCS:
             if kwargs:
-                return self._refuse(f"np.{ufunc.__name__}", f"keyword {next(iter(kwargs))!r}")
+                return self._refuse(_ufunc_name(ufunc), f"keyword {next(iter(kwargs))!r}")
             return bind(UFUNCS[ufunc], tuple(map(operand, inputs)), kwargs)
         if method == "__call__" and ufunc in FUNCTIONS:
             return FUNCTIONS[ufunc](*inputs, **kwargs)
@@ -326,7 +326,7 @@ class Tracer:
             return FUNCTIONS[np.ufunc.at](ufunc, *inputs)
         if method == "__call__" and any(declare(ufunc) for declare in LIBRARIES):
             return self.__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        name = _ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
         return self._refuse(name, "call")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -453,11 +453,17 @@ class Tracer:
 _LIKE = "z = np.zeros(n, like=t) for z = np.zeros(n), or z = np.stack([...]) of all its elements"
 
 
+def _ufunc_name(ufunc: Any) -> str:
+    """What errors call a ufunc: np.sin, and scipy.special.erf once that is declared."""
+    declared = UFUNCS.get(ufunc)
+    return declared.name if declared and "." in declared.name else f"np.{ufunc.__name__}"
+
+
 def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     """A call of ``ufunc`` whose results are written to the arrays ``out``."""
     if any(o is not None and type(o) is not Tracer for o in out):
         raise DerivativeLostError(
-            f"np.{ufunc.__name__} with out= a plain array would lose a derivative. "
+            f"{_ufunc_name(ufunc)} with out= a plain array would lose a derivative. "
             f"Write z = z + t for z += t, z = np.zeros(n, like=t) for z = np.zeros(n), or leave "
             f"out= away."
         )
@@ -469,7 +475,7 @@ def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: An
     for o, ans in zip(out, found if len(out) > 1 else (found,)):
         if o is not None:
             ans = ans if where is True else np.where(where, ans, o)
-            put_into(o, ans, f"np.{ufunc.__name__} with out=z")
+            put_into(o, ans, f"{_ufunc_name(ufunc)} with out=z")
         results.append(ans if o is None else o)
     return tuple(results) if len(out) > 1 else results[0]
 
