@@ -32,8 +32,14 @@ def draw(shape, low=-2.0, high=2.3, seed=0):
     return (low + (high - low) * spread).reshape(shape)
 
 
-def set_at(z, v, places):
-    return own("set_at_traced")(z, v, places, at=Slot(0))
+def set_at(z, v, at):
+    dtype = np.result_type(z, v)
+    return own("set_at")(np.astype(z, dtype), np.astype(v, dtype), at=at)
+
+
+def set_at_traced(z, v, places):
+    dtype = np.result_type(z, v)
+    return own("set_at_traced")(np.astype(z, dtype), np.astype(v, dtype), places, at=Slot(0))
 
 
 @dataclass
@@ -245,9 +251,9 @@ GENERAL = [
     General("select", lambda x: np.tril(x) + np.triu(x, 1), (C,)),
     General("index_traced", lambda x: own("index_traced")(x, np.array([1, 1]), at=Slot(0)), (A,)),
     General("scatter_traced", lambda x: scatter_at(x, np.array([1, 1, 0, 2])), (V,)),
-    General("set_at", lambda z, v: own("set_at")(z, v, at=(slice(1, None), 1)), (A, V[:2])),
-    General("set_at", lambda z, v: own("set_at")(z, v, at=np.array([2, 0, 2, 0])), (V, W)),
-    General("set_at_traced", lambda z, v: set_at(z, v, np.array([2, 0, 2, 0])), (V, W)),
+    General("set_at", lambda z, v: set_at(z, v, (slice(1, None), 1)), (A, V[:2])),
+    General("set_at", lambda z, v: set_at(z, v, np.array([2, 0, 2, 0])), (V, W)),
+    General("set_at_traced", lambda z, v: set_at_traced(z, v, np.array([2, 0, 2, 0])), (V, W)),
     # Networks
     General("softmax", nn.softmax, (A,)),
     General("softmax", lambda x: nn.softmax(x, axis=(0, 2)), (C,)),
