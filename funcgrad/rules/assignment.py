@@ -32,7 +32,7 @@ from .indexing import (
 
 
 def _set_at(z: Any, v: Any, *, at: Any) -> Any:
-    new = np.array(z)
+    new = np.array(z, np.result_type(z, v))
     new[at] = np.ascontiguousarray(v) if is_repeating(at) else v
     return new
 
@@ -72,7 +72,7 @@ def _set_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, keywo
     return put(z, (example_numbers(size, count), *at), v)
 
 
-#: ``z`` with ``v``, which has the shape of ``z[at]`` and the dtype of ``z``, in the places ``at``.
+#: ``z`` with ``v``, which has the shape of ``z[at]``, in the places ``at``.
 set_at: Primitive = rule(
     _set_at,
     [
