@@ -32,6 +32,24 @@ def test_example_that_vmap_refuses(name, call, args):
         fg.vmap(call)(*[np.stack([x, x]) for x in args])
 
 
+@pytest.mark.parametrize(
+    "f",
+    [np.median, lambda x: np.sort(x)[1], lambda x: np.quantile(x, 0.25), lambda x: np.max(-x)],
+    ids=["median", "sort", "quantile", "max"],
+)
+def test_equal_values_share_evenly(f):
+    g = fg.grad(f)(np.array([1.0, 1.0, 2.0, 1.0]))
+    np.testing.assert_allclose(abs(g), [1 / 3, 1 / 3, 0.0, 1 / 3], rtol=4e-16)
+
+
+def test_complex_roots_of_real_coefficients():
+    def f(p):
+        return np.sum(np.abs(np.roots(p)) ** 2)  # 2·p₂/p₀ for a pair of conjugates
+
+    p = np.array([2.0, 1.0, 3.0])
+    np.testing.assert_allclose(fg.grad(f)(p), [-1.5, 0.0, 1.0], atol=1e-14)
+
+
 # These take positive numbers, of which none is another's multiple.
 BINARY = """add subtract multiply divide power float_power maximum minimum fmax fmin logaddexp
 logaddexp2 hypot arctan2 remainder fmod copysign""".split()
