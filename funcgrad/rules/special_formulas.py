@@ -27,7 +27,7 @@ class _SciPy:
     """scipy.special as the caller has imported it."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.modules["scipy.special"], name)
+        return getattr(sys.modules.get("scipy.special"), name)
 
 
 sp = _SciPy()
