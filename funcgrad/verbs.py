@@ -28,13 +28,13 @@ library, for which it returns what is called in their place.
 
 from __future__ import annotations
 
-import ast
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
+from .adapting import adapter, parameters_of
 from .batching import BatchRule, aligned, looped, over
 from .core import (
     FUNCTIONS,
@@ -42,128 +42,17 @@ from .core import (
     UFUNCS,
     WEAK,
     Primitive,
-    Tracer,
     bind,
     function_name,
     holds_tracer,
     operand,
     strip,
 )
-from .errors import DerivativeLostError, UnsupportedError
+from .errors import DerivativeLostError
 from .pull import Pull, Rule, signature
 
 #: Every primitive of NumPy's and funcgrad's functions by name. The test table has a row for each.
 PRIMITIVES: dict[str, Primitive] = {}
-
-
-# Calls of NumPy functions, brought to one form.
-
-
-def _parameters(function: Any, names: str | dict[str, Any] | None) -> dict[str, Any]:
-    """Parameter names of a NumPy function with their defaults.
-
-    Older releases hide the signatures of functions written in C, for which ``names`` gives them.
-    """
-    if isinstance(names, dict):
-        return names
-    if names is None and isinstance(function, np.ufunc):
-        names = " ".join(f"x{i}" for i in range(function.nin))
-    if names is None:
-        parameters = inspect.signature(function).parameters.values()
-        return {p.name: p.default for p in parameters}
-    words = [word.partition("=") for word in names.split()]
-    return {
-        name: ast.literal_eval(default) if equals else inspect.Parameter.empty
-        for name, equals, default in words
-    }
-
-
-def _is_default(given: Any, default: Any) -> bool:
-    return given is default or (type(given) is type(default) and given == default)
-
-
-def _adapter(
-    function: Any,
-    handler: Rule,
-    operands: int,
-    keywords: frozenset[str],
-    names: str | dict[str, Any] | None = None,
-    sequence: bool = False,
-    traced: Sequence[str] = (),
-) -> Rule:
-    """``handler`` behind NumPy's own signature: the first ``operands`` parameters by position, the
-    others by name, those left at NumPy's default dropped, those without a rule refused. Lists are
-    replaced by arrays and tuples that the caller cannot change, but for a ``sequence`` of arrays.
-    """
-    defaults = _parameters(function, names)
-    order = list(defaults)
-
-    def adapted(*args: Any, **kwargs: Any) -> Any:
-        if not sequence:
-            args = (*map(operand, args[:operands]), *args[operands:])
-        if not kwargs and len(args) == operands:
-            return handler(*args)
-        if len(args) > len(order):
-            raise TypeError(
-                f"{function_name(function)} takes {len(order)} arguments, and got {len(args)}."
-            )
-        named = {**dict(zip(order[operands:], args[operands:])), **kwargs}
-        args = args[:operands]
-        for name in order[len(args) : operands]:
-            if name in named or defaults[name] is not inspect.Parameter.empty:
-                args = (*args, operand(named.pop(name, defaults[name])))
-        given = {}
-        for name, x in named.items():
-            x = operand(x) if name in traced else _static(x)
-            if x is np._NoValue or _is_default(x, defaults.get(name)):
-                continue
-            if name not in traced:
-                _check_keyword(function, name, x, keywords)
-            given[name] = x
-        return handler(*args, **given)
-
-    return adapted
-
-
-def _check_keyword(function: Any, name: str, given: Any, keywords: frozenset[str]) -> None:
-    """Raise unless ``name`` is a keyword that ``function`` has a rule for, with this value."""
-    called = function_name(function)
-    if name not in keywords:
-        raise UnsupportedError(
-            f"{called}: its keyword {name!r} has no derivative rule{_known(keywords)}. Leave it "
-            f"away, or take value(t) of the arguments where no gradient is wanted."
-        )
-    if name == "dtype" and np.dtype(given).kind not in "fc":
-        raise UnsupportedError(
-            f"{called}: dtype={np.dtype(given)} would round a traced value to integers. "
-            f"Write .astype({np.dtype(given)}) on the result."
-        )
-    if name == "order" and given not in ("C", "F"):
-        raise UnsupportedError(
-            f"{called}: order={given!r} depends on the memory layout, which has no derivative "
-            f"rule. Write order='C' or order='F'."
-        )
-    if holds_tracer(given):
-        raise UnsupportedError(
-            f"{called}: its keyword {name!r} cannot be a traced value. "
-            f"Pass value(t) where no gradient is wanted."
-        )
-
-
-def _static(x: Any) -> Any:
-    """A keyword that cannot change later: tuples for lists, the values of traced integers and
-    masks, which a trace that follows them is asked for."""
-    if type(x) is list or type(x) is tuple:
-        return tuple(map(_static, x))
-    if type(x) is Tracer and x.dtype.kind in "iu" and x.shape == ():
-        return int(x)
-    if type(x) is Tracer and x.dtype.kind == "b":
-        return _static(x.owner.look(x, lambda mask: mask, "a mask"))
-    return x
-
-
-def _known(keywords: frozenset[str]) -> str:
-    return f" (it takes {', '.join(sorted(keywords))})" if keywords else ""
 
 
 def _declare(
@@ -200,8 +89,8 @@ def _declare(
     elif is_numpys:
         count = operands or (len(pulls) if isinstance(pulls, list) else 1)
         keywords = _keywords(pulls).union(accepts)
-        _complete(primitive, _parameters(function, names), count)
-        FUNCTIONS[function] = _adapter(function, primitive, count, keywords, names)
+        _complete(primitive, parameters_of(function, names), count)
+        FUNCTIONS[function] = adapter(function, primitive, count, keywords, names)
     if symbol is not None:
         # Operators compute on raw operands as Python does: on NumPy scalars that is ten times as
         # fast, and a Python float stays weak where a ufunc would make it a strong float64.
@@ -263,7 +152,7 @@ class Declared(Primitive):
             raise TypeError(f"{name}: give one rule for each operand, or declare it a constant.")
         count = operands or (len(pulls) if isinstance(pulls, list) else 1)
         try:
-            parameters = _parameters(function, names)
+            parameters = parameters_of(function, names)
         except ValueError:  # as for many functions written in C
             parameters = {f"x{i}": inspect.Parameter.empty for i in range(count)}
         _complete(self, parameters, count)
@@ -272,7 +161,7 @@ class Declared(Primitive):
         if isinstance(pulls, Pull):
             self.adapted = lambda *args, **kw: bind(self, tuple(map(operand, args)), kw)
         else:
-            self.adapted = _adapter(
+            self.adapted = adapter(
                 impl,
                 lambda *args, **keywords: bind(self, args, keywords),
                 count,
@@ -447,7 +336,7 @@ def composite(
 
     def declare(body: Rule) -> Rule:
         keywords = frozenset(list(inspect.signature(body).parameters)[operands:])
-        FUNCTIONS[function] = _adapter(function, body, operands, keywords, names, sequence, traced)
+        FUNCTIONS[function] = adapter(function, body, operands, keywords, names, sequence, traced)
         return body
 
     return declare
