@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Trace, Tracer, frozen
+from .core import Tracer, frozen
 from .pull import Like
+from .trace import Trace
 from .transform import Argnums, check_input, described, resolve_argnums, run
 
 

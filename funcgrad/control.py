@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import WEAK, Tracer, raw
+from .core import Tracer, raw
 from .rules.writable import is_writable
+from .trace import WEAK
 from .transform import described, is_number
 from .vmap import Batch, vmap
 

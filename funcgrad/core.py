@@ -20,16 +20,14 @@ gradient of a real f at z = x + iy is ∂f/∂x − i ∂f/∂y.
 
 from __future__ import annotations
 
-import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
-from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError, assignment
-
-births = itertools.count(1)
+from .errors import DerivativeLostError, UnsupportedError, assignment
+from .trace import WEAK, Trace
 
 # Filled by the verbs of funcgrad.verbs.
 UFUNCS: dict[Any, Primitive] = {}  # NumPy ufunc -> primitive
@@ -72,100 +70,6 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
-
-
-class Trace:
-    """One run of one transform. A transform is a subclass with its own ``process``."""
-
-    transform = "trace"
-    #: Whether its tracers are arrays that can be written to: see ``funcgrad.rules.writable``.
-    writable = False
-
-    def __init__(self, f: Callable[..., Any]) -> None:
-        self.birth = next(births)
-        self.f = f
-
-    def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
-        """Evaluate one primitive, at least one of whose operands is a tracer of this trace."""
-        raise NotImplementedError
-
-    def joint(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
-        """Evaluate a primitive of ``funcgrad.joint``, as any other where nothing else is said."""
-        return self.process(primitive, operands, keywords)
-
-    def close(self) -> None:
-        """Refuse every later use of this trace's tracers."""
-        # Instance attributes hide the methods, so that a live trace pays for no check.
-        self.process = self.joint = _leaked  # type: ignore[method-assign]
-        self.look = self.lose = _looked_at_late  # type: ignore[method-assign, assignment]
-
-    @property
-    def label(self) -> str:
-        """What errors call this run."""
-        return f"{self.transform} of {getattr(self.f, '__name__', type(self.f).__name__)}"
-
-    @property
-    def closed(self) -> bool:
-        return self.process is _leaked
-
-    def shape(self, tracer: Tracer) -> tuple[int, ...]:
-        """The shape that the user's function sees."""
-        return () if type(tracer.value) in WEAK else tracer.value.shape
-
-    def format(self, tracer: Tracer, spec: str) -> str:
-        """What an f-string shows of ``tracer``."""
-        return format(tracer.value, spec)
-
-    def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> Any:
-        """``convert`` of the value of ``tracer``, which has no derivative to lose."""
-        return convert(tracer.value)
-
-    def write(
-        self,
-        tracer: Tracer,
-        at: Any,
-        v: Any,
-        written: str = "z[i] = v",
-        instead: str = "z.at[i].set(v)",
-    ) -> None:
-        """``tracer[at] = v``: refused, but for arrays that can be written to."""
-        raise TypeError(
-            f"a traced value cannot be changed in place by {written} ({self.label}): it is an "
-            f"argument or the result of an operation. Write z = np.copy(z) and change that, "
-            f"{instead}, or np.where(mask, v, z)."
-        )
-
-    def duplicated(self, tracer: Tracer) -> Tracer:
-        """What copy.copy makes: the same value, cut off from whatever is written to ``tracer``."""
-        return tracer
-
-    def share(self, tracer: Tracer) -> None:
-        """Note that what was asked for is ``tracer`` itself as a plain array, and not a copy."""
-
-    def lose(self, tracer: Tracer, convert: Callable[[Any], Any], what: str, instead: str) -> Any:
-        """``convert`` of the value of ``tracer``, whose derivative that loses: refused."""
-        raise DerivativeLostError(
-            f"{what} would turn a traced value of shape {tracer.shape} and dtype {tracer.dtype} "
-            f"into a plain number and lose its derivative ({self.label}). Write {instead}, "
-            f"or funcgrad.value(t) where the plain number is meant."
-        )
-
-
-def _leaked(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> NoReturn:
-    raise leak(primitive.name, next(t for t in operands if type(t) is Tracer and t.owner.closed))
-
-
-def _looked_at_late(tracer: Tracer, *question: Any) -> NoReturn:
-    raise leak("a question about a value", tracer)
-
-
-def leak(user: str, t: Tracer) -> LeakedTracerError:
-    """The error for a tracer of an ended transform that ``user`` came upon."""
-    return LeakedTracerError(
-        f"{user} got a traced value of shape {t.shape} and dtype {t.dtype} that belongs to "
-        f"{t.owner.label}, which has ended. Return the value from the function (has_aux=True "
-        f"carries extra results), or keep value(t), the plain number."
-    )
 
 
 def bind(primitive: Primitive, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -253,8 +157,6 @@ def function_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-#: Python's own numbers, whose dtype gives way to that of whatever they meet.
-WEAK = {float, int, bool, complex}
 #: Types that an operation takes as they are.
 OPERANDS = {float, int, bool, complex, np.ndarray, *np.sctypeDict.values()}
 

@@ -127,7 +127,7 @@ class _Listing(Tape):
             self.listen(start)
         return ans
 
-    def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:  # type: ignore[override]
+    def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:
         start = len(self.edges)
         ans = super().joint(primitive, operands, keywords)
         outs = ans if type(ans) is tuple else (ans,)

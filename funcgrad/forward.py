@@ -14,11 +14,12 @@ import numpy as np
 
 from . import tree
 from .arguments import Arguments, split_aux
-from .core import WEAK, Primitive, Trace, Tracer, bind, call
+from .core import Primitive, Tracer, bind, call
 from .graph import GraphTrace
 from .program import Program, Variable
 from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
+from .trace import WEAK, Trace
 from .transform import check_function, check_outputs, described, is_number, plain
 from .walk import finite, match
 

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from . import transform, tree
-from .core import Primitive, Trace, Tracer, frozen
+from .core import Primitive, Tracer, frozen
 from .program import Equation, Program, Variable, kept, named
+from .trace import Trace
 
 # Notebooks refuse to draw very large diagrams; beyond this a program is read, not looked at.
 _DRAWN_IN_NOTEBOOKS = 100

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import transform, tree
-from .core import WEAK, Tracer
+from .core import Tracer
 from .errors import UnsupportedError
 from .forward import jvp, linearize
 from .joint import Joint, replaced
@@ -36,6 +36,7 @@ from .systems import (
     solved,
     varying,
 )
+from .trace import WEAK
 
 _NEWTON_STEPS = 50
 

@@ -24,9 +24,10 @@ import numpy as np
 
 from . import tree
 from .control import Form, examples, is_batched, own
-from .core import WEAK, Tracer, raw
+from .core import Tracer, raw
 from .replay import checkpoint
 from .reverse import stop_gradient
+from .trace import WEAK
 from .transform import check_function, described, is_number
 
 Leaves = list[Any]

@@ -18,9 +18,10 @@ import numpy as np
 
 from . import tree
 from .batching import front
-from .core import WEAK, Primitive, Tracer, raw
+from .core import Primitive, Tracer, raw
 from .pull import Like
 from .rules.indexing import Slot, index, index_traced
+from .trace import WEAK
 from .verbs import linear
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import WEAK
+from .trace import WEAK
 
 Rule = Callable[..., Any]
 

@@ -22,13 +22,14 @@ import numpy as np
 
 from . import tree
 from .control import scan
-from .core import OPERANDS, Primitive, Trace, Tracer, frozen, raw
+from .core import OPERANDS, Primitive, Tracer, frozen, raw
 from .errors import UnsupportedError
 from .forward import Dual
 from .joint import Pullback
 from .pull import Like
 from .rules.writable import replayed
 from .tape import TO_OPERAND, TO_PART, Tape
+from .trace import Trace
 from .transform import check_function, named
 from .vmap import Batch
 from .walk import SETTLED, pulled

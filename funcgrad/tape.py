@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from .core import WEAK, Primitive, Trace, Tracer
+from .core import Primitive, Tracer
 from .joint import Joint, Parts, Pullback
 from .pull import Like, Pull, gather, strong
+from .trace import WEAK, Trace
 from .walk import pulled
 
 # Up to this size a copy costs less than the search for an earlier one.
@@ -105,7 +106,7 @@ class Tape(Trace):
             self.edges.extend(record)
         return Tracer(self, ans, node)
 
-    def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:  # type: ignore[override]
+    def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:
         mine = [type(t) is Tracer and t.owner is self for t in operands]
         values = []
         for t, own in zip(operands, mine):

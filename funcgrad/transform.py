@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import WEAK, Trace, Tracer, leak
+from .core import Tracer
 from .errors import DerivativeLostError
 from .pull import Like
 from .rules.writable import released
+from .trace import WEAK, Trace, leak
 
 Argnums = int | Sequence[int]
 

@@ -40,7 +40,6 @@ from .core import (
     FUNCTIONS,
     OPERATORS,
     UFUNCS,
-    WEAK,
     Primitive,
     bind,
     function_name,
@@ -50,6 +49,7 @@ from .core import (
 )
 from .errors import DerivativeLostError
 from .pull import Pull, Rule, signature
+from .trace import WEAK
 
 #: Every primitive of NumPy's and funcgrad's functions by name. The test table has a row for each.
 PRIMITIVES: dict[str, Primitive] = {}

@@ -14,8 +14,9 @@ import numpy as np
 
 from . import tree
 from .batching import spread
-from .core import Primitive, Trace, Tracer, frozen
+from .core import Primitive, Tracer, frozen
 from .errors import DerivativeLostError
+from .trace import Trace
 from .transform import described, is_number, named, run
 from .tree.nodes import KINDS
 

@@ -3,12 +3,11 @@
 Each is a scalar function of parameters and data, both pytrees. Four are those of the examples.
 """
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from loading import load
 
 RNG = np.random.default_rng(0)
 
@@ -19,18 +18,10 @@ class Program(NamedTuple):
     data: Any
 
 
-def example(name):
-    path = Path(__file__).parents[1] / "examples" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-gaussian_process = example("gaussian_process")
-black_scholes = example("black_scholes")
-heat_equation = example("heat_equation")
-kalman_filter = example("kalman_filter")
+gaussian_process = load("gaussian_process")
+black_scholes = load("black_scholes")
+heat_equation = load("heat_equation")
+kalman_filter = load("kalman_filter")
 
 
 def survival(params, data):

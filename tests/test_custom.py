@@ -1,23 +1,19 @@
 """Rules of one's own: what bodies see, what they may return, and every route through them."""
 
 import functools
-import importlib.util
 import math
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import load
 
 import funcgrad as fg
 from funcgrad import custom_jvp, custom_vjp, verbs
 from funcgrad.core import FUNCTIONS
 from funcgrad.verbs import PRIMITIVES
 
-_PATH = Path(__file__).parents[1] / "examples" / "custom_rule.py"
-_SPEC = importlib.util.spec_from_file_location("custom_rule", _PATH)
-custom_rule = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(custom_rule)
+custom_rule = load("custom_rule")
 
 X = np.array([0.5, 1.5, 2.5])
 STACK = np.stack([X, X + 1.0])

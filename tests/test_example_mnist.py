@@ -1,10 +1,10 @@
 """The main job as a person runs it: examples/mnist_mlp.py with its options."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import load
 
 from funcgrad import data
 
@@ -13,10 +13,7 @@ FILE = Path(__file__).parents[1] / "examples" / "mnist_mlp.py"
 
 @pytest.fixture
 def example():
-    spec = importlib.util.spec_from_file_location("mnist_mlp", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("mnist_mlp")
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
 """The examples of single transforms, as a person runs them with --quick."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from loading import load
 
 from funcgrad import grad, hessian, numerical_grad, random, tree
-
-
-def load(name):
-    path = Path(__file__).parents[1] / "examples" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 
 newton = load("newton_hvp")
 per_example = load("per_example_gradients")

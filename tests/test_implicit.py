@@ -1,10 +1,8 @@
 """linear_solve, implicit_root and fixed_point: closed forms and differences, in every mode."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from loading import load
 
 import funcgrad as fg
 from funcgrad import check_grads, fixed_point, grad, implicit_root, jvp, linear_solve, vjp, vmap
@@ -457,10 +455,6 @@ def test_refused(call, error, message):
 
 
 def test_the_example_learns(capsys):
-    path = Path(__file__).parents[1] / "examples" / "implicit_layer.py"
-    spec = importlib.util.spec_from_file_location("implicit_layer", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    history = example.main(["--quick"])
+    history = load("implicit_layer").main(["--quick"])
     assert history[-1]["test accuracy"] > 0.7
     assert "differ by less than 1e-9: True" in capsys.readouterr().out

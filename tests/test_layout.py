@@ -1,6 +1,7 @@
 """The rooms of the package: imports point one way, and none hides in a function."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import funcgrad
 
 ROOT = Path(funcgrad.__file__).parent
 # Each room imports only from itself and from those before it.
-ORDER = """errors tree core pull batching joint adapting verbs rules random transform numpy
+ORDER = """errors trace tree core pull batching joint adapting verbs rules random transform numpy
 arguments vmap program graph walk tape reverse forward jacobian products calls custom
 systems implicit control replay ode debug check nn optim data toy training coverage""".split()
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
@@ -45,3 +46,15 @@ def test_no_import_inside_a_function(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             inner = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
             assert not inner, f"{node.name} imports at line {inner[0].lineno}"
+
+
+def declared(path):
+    """The NumPy functions that the rules of a file declare by name."""
+    verb = r"^(?:@composite|linear|bilinear|reduction|elementwise|constant|rule)\(\s*(np\.[\w.]+)"
+    return re.findall(verb, path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_no_function_is_declared_twice():
+    names = [name for path in (ROOT / "rules").glob("*.py") for name in declared(path)]
+    assert len(names) > 150
+    assert [name for name in set(names) if names.count(name) > 1] == []

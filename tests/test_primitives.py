@@ -7,7 +7,8 @@ import pytest
 from table import CONSTANT, ELEMENTWISE, GENERAL, INTEGER_ONLY, draw
 
 import funcgrad as fg
-from funcgrad.core import Trace, Tracer
+from funcgrad.core import Tracer
+from funcgrad.trace import Trace
 from funcgrad.verbs import PRIMITIVES
 
 EPS = np.finfo(float).eps

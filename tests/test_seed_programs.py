@@ -1,26 +1,17 @@
 """The five seed programs: the numbers that each computes and prints."""
 
-import importlib.util
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import load
 
 from funcgrad import data, debug, grad, nn, random, value_and_grad
 from funcgrad.check import GradientCheckError, check_grads, numerical_grad
 
 EPS = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
-
-
-def load(name):
-    path = Path(__file__).parents[1] / "examples" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 engine = load("seed_1_engine")

@@ -201,30 +201,6 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, np.conj(v)[::-1], mode)
 
 
-# Products of geometry and of blocks.
-
-
-@composite(np.cross, operands=2)
-def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> Any:
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
-    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError(
-            f"np.cross takes vectors of 3 (or 2) components, and got {a.shape[-1]} and "
-            f"{b.shape[-1]} of them."
-        )
-    x, y = ([v[..., i] for i in range(v.shape[-1])] for v in (a, b))
-    third = x[0] * y[1] - x[1] * y[0]
-    if len(x) == len(y) == 2:
-        return third
-    x, y = ([*v, np.zeros_like(v[0])] if len(v) == 2 else v for v in (x, y))
-    parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], third]
-    return np.moveaxis(np.stack(parts, axis=-1), -1, axisc)
-
-
 @composite(np.kron, operands=2)
 def kron(a: Any, b: Any) -> Any:
     ndim = max(np.ndim(a), np.ndim(b))

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..batching import align
-from ..core import FUNCTIONS, WEAK, operand
+from ..core import FUNCTIONS, operand
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
+from ..trace import WEAK
 from ..verbs import bilinear, composite, multilinear
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, WEAK, Primitive, call, operand
+from ..core import FUNCTIONS, Primitive, call, operand
 from ..errors import UnsupportedError
+from ..trace import WEAK
 from ..verbs import composite, constant, elementwise
 
 LN2 = math.log(2.0)

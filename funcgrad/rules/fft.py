@@ -44,22 +44,17 @@ def _axis_stacked(primitive: Any, size: int, operands: Any, mine: Any, keywords:
     return primitive.apply(x, **{**keywords, "axis": axis})
 
 
-linear(
-    np.fft.fft,
-    lambda g, x_like, axis=-1, norm=None: _fitted(
-        np.fft.fft(g, axis=axis, norm=norm), x_like, axis
-    ),
-    batch=_axis_stacked,
-    accepts=("n",),
-)
-linear(
-    np.fft.ifft,
-    lambda g, x_like, axis=-1, norm=None: _fitted(
-        np.fft.ifft(g, axis=axis, norm=norm), x_like, axis
-    ),
-    batch=_axis_stacked,
-    accepts=("n",),
-)
+def _symmetric(function: Any) -> None:
+    """Declare a transform that is its own transpose."""
+
+    def pull(g: Any, x_like: Any, axis: int = -1, norm: Any = None) -> Any:
+        return _fitted(function(g, axis=axis, norm=norm), x_like, axis)
+
+    linear(function, pull, batch=_axis_stacked, accepts=("n",))
+
+
+_symmetric(np.fft.fft)
+_symmetric(np.fft.ifft)
 
 
 def _of_coefficients(function: Any, partner: Any) -> None:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..batching import align, spread
-from ..core import WEAK, Primitive, is_traced, raw
+from ..core import Primitive, is_traced, raw
+from ..trace import WEAK
 from ..verbs import composite, rule
 from .shapes import astype
 

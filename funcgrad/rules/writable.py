@@ -30,8 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, Trace, Tracer, bind, births, frozen, raw
+from ..core import Primitive, Tracer, bind, frozen, raw
 from ..pull import Like, gather
+from ..trace import Trace, births
 from .assignment import fitted, put
 from .indexing import getitem
 
