@@ -75,7 +75,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> An
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """``np.full_like``, both of whose arguments may be traced."""
+    """``np.full_like``, both of whose arguments may be traced.
+
+    >>> import funcgrad as fg
+    >>> float(fg.grad(lambda x: fg.numpy.sum(fg.numpy.full_like(fg.numpy.zeros(3), x)))(1.0))
+    3.0
+    """
     dtype = operand(a).dtype if dtype is None else dtype
     return full(np.shape(a), fill_value, dtype)
 
@@ -94,7 +99,12 @@ def array(object: Any, dtype: Any = None, copy: bool = True) -> Any:
 
 
 def asarray(a: Any, dtype: Any = None) -> Any:
-    """``np.asarray``: a traced value stays as it is, and a list that holds some becomes one."""
+    """``np.asarray``: a traced value stays as it is, and a list that holds some becomes one.
+
+    >>> import funcgrad as fg
+    >>> float(fg.grad(lambda x: fg.numpy.asarray([x, 3.0]) @ fg.numpy.asarray([2.0, x]))(1.0))
+    5.0
+    """
     if not holds_tracer(a):
         return np.asarray(a, dtype)
     value = a if type(a) is Tracer else joined(a)
@@ -103,7 +113,12 @@ def asarray(a: Any, dtype: Any = None) -> Any:
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
     """``np.arange``, whose arguments may be traced: how many numbers there are is not
-    differentiated, the numbers are."""
+    differentiated, the numbers are.
+
+    >>> import funcgrad as fg
+    >>> float(fg.grad(lambda x: fg.numpy.sum(fg.numpy.arange(x, 3.5)))(1.0))
+    3.0
+    """
     if not holds_tracer([start, stop, step]):
         return np.arange(start, stop, step, dtype)  # type: ignore[call-overload]
     if stop is None:

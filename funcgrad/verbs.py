@@ -41,15 +41,12 @@ from .core import (
     OPERATORS,
     UFUNCS,
     Primitive,
-    bind,
     function_name,
-    holds_tracer,
-    operand,
     strip,
 )
+from .declared import Declared, complete, keywords_of
 from .errors import DerivativeLostError
 from .pull import Pull, Rule, signature
-from .trace import WEAK
 
 #: Every primitive of NumPy's and funcgrad's functions by name. The test table has a row for each.
 PRIMITIVES: dict[str, Primitive] = {}
@@ -88,8 +85,8 @@ def _declare(
         UFUNCS[function] = primitive
     elif is_numpys:
         count = operands or (len(pulls) if isinstance(pulls, list) else 1)
-        keywords = _keywords(pulls).union(accepts)
-        _complete(primitive, parameters_of(function, names), count)
+        keywords = keywords_of(pulls).union(accepts)
+        complete(primitive, parameters_of(function, names), count)
         FUNCTIONS[function] = adapter(function, primitive, count, keywords, names)
     if symbol is not None:
         # Operators compute on raw operands as Python does: on NumPy scalars that is ten times as
@@ -109,104 +106,6 @@ def _rule(rule: Rule, elementwise: bool = False, broadcasts: bool = False) -> Pu
     return Pull(rule, elementwise, broadcasts)
 
 
-def _keywords(pulls: Any) -> frozenset[str]:
-    """The keywords that the rules of a primitive name."""
-    return frozenset(
-        key for p in _compiled(pulls) for kind, key, _ in p.sources if kind == "keyword"
-    )
-
-
-def _compiled(pulls: Any) -> list[Pull]:
-    return [pulls] if isinstance(pulls, Pull) else [p for p in pulls or () if p]
-
-
-class Declared(Primitive):
-    """A primitive of a function that NumPy knows nothing of: what is called is this."""
-
-    __slots__ = ("__name__", "__signature__", "adapted")
-
-    def __init__(
-        self,
-        function: Any,
-        pulls: Any,
-        pushes: Any,
-        batch: BatchRule,
-        accepts: Sequence[str],
-        operands: int | None,
-        names: str | None,
-        by_objects: bool,
-    ) -> None:
-        name = getattr(function, "__name__", type(function).__name__).removesuffix(" (vectorized)")
-
-        def impl(*operands: Any, **keywords: Any) -> Any:
-            ans = function(*operands, **keywords)
-            if by_objects or not (type(ans) in WEAK or isinstance(ans, np.ndarray | np.generic)):
-                return _numbers(ans, operands)
-            return ans
-
-        impl.__name__ = name
-        impl.__module__ = getattr(function, "__module__", None) or "numpy"
-        super().__init__(name, impl, pulls, pushes, batch, dispatches=False)
-        self.__name__ = name
-        if isinstance(pulls, list) and not pulls:
-            raise TypeError(f"{name}: give one rule for each operand, or declare it a constant.")
-        count = operands or (len(pulls) if isinstance(pulls, list) else 1)
-        try:
-            parameters = parameters_of(function, names)
-        except ValueError:  # as for many functions written in C
-            parameters = {f"x{i}": inspect.Parameter.empty for i in range(count)}
-        _complete(self, parameters, count)
-        by_place = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        self.__signature__ = inspect.Signature([inspect.Parameter(p, by_place) for p in parameters])
-        if isinstance(pulls, Pull):
-            self.adapted = lambda *args, **kw: bind(self, tuple(map(operand, args)), kw)
-        else:
-            self.adapted = adapter(
-                impl,
-                lambda *args, **keywords: bind(self, args, keywords),
-                count,
-                _keywords(pulls).union(accepts),
-                parameters,
-            )
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not holds_tracer([args, *kwargs.values()]):
-            return self.impl(*map(operand, args), **kwargs)
-        return self.adapted(*args, **kwargs)
-
-
-def _complete(primitive: Primitive, parameters: dict[str, Any], count: int) -> None:
-    """Raise unless every rule names what a call has, and give its keywords the call's defaults."""
-    pushes = primitive.pushes if isinstance(primitive.pushes, list) else []
-    for pull in [*_compiled(primitive.pulls), *_compiled(pushes)]:
-        sources = []
-        for kind, key, default in pull.sources:
-            if kind == "keyword" and key not in parameters and default is ...:
-                raise TypeError(
-                    f"{primitive.name}: its rule takes {key!r}, which is no parameter of the "
-                    f"function ({', '.join(parameters)}). Beside g, a rule takes ans, the operands "
-                    f"as x, y, z, and keywords by their own names."
-                )
-            if kind in ("operand", "like") and key >= count and isinstance(primitive.pulls, list):
-                raise TypeError(
-                    f"{primitive.name}: its rule takes {'xyz'[key]!r}, operand {key}, and it is "
-                    f"declared with rules for {count}."
-                )
-            if kind == "keyword" and default is ...:
-                default = parameters[key]
-            sources.append((kind, key, default))
-        pull.sources = tuple(sources)
-
-
-def _numbers(ans: Any, operands: Sequence[Any]) -> Any:
-    """A result that is made of Python's objects, in the precision of the operands."""
-    found = np.asarray(ans)
-    if found.dtype.kind == "O":
-        dtype = np.result_type(*operands)
-        found = found.astype(dtype if dtype.kind in "fc" else float)
-    return found[()] if found.ndim == 0 else found
-
-
 def _primitive_name(function: Any) -> str:
     return function_name(function).removeprefix("np.").rpartition("funcgrad.")[2].split("._")[-1]
 
@@ -217,6 +116,12 @@ def elementwise(
     """Declare an operation whose Jacobian is diagonal: one rule an operand, None for zero.
 
     ``jvp`` is for a function of one complex operand that is not holomorphic.
+
+    >>> import math, funcgrad as fg
+    >>> erf = elementwise(np.frompyfunc(math.erf, 1, 1),
+    ...                   lambda g, x: g * (2.0 / math.sqrt(math.pi)) * np.exp(-x * x))
+    >>> round(float(fg.grad(erf)(0.0)), 6)
+    1.128379
     """
     pulls = [rule and _rule(rule, elementwise=True) for rule in rules]
     pushes = pulls if jvp is None else [_rule(jvp, elementwise=True)]
@@ -232,7 +137,13 @@ def linear(
     accepts: Sequence[str] = (),
     names: str | None = None,
 ) -> Primitive:
-    """Declare an operation linear in its operands; ``transpose`` pulls a cotangent back to them."""
+    """Declare an operation linear in its operands; ``transpose`` pulls a cotangent back to them.
+
+    >>> import funcgrad as fg
+    >>> backwards = linear(lambda x: x[::-1], lambda g: g[::-1])
+    >>> fg.grad(lambda x: x @ backwards(x))(np.array([1.0, 2.0])).tolist()
+    [4.0, 2.0]
+    """
     pull = _rule(transpose)
     pulls = pull if variadic else [pull]
     return _declare(function, pulls, "linear", batch=batch, accepts=accepts, names=names)
@@ -241,13 +152,26 @@ def linear(
 def bilinear(
     function: Any, lhs: Rule, rhs: Rule, *, batch: BatchRule = looped, symbol: Any = None
 ) -> Primitive:
-    """Declare a product: linear in each of two operands while the other stands still."""
+    """Declare a product: linear in each of two operands while the other stands still.
+
+    >>> import funcgrad as fg
+    >>> area = bilinear(lambda x, y: x * y, lambda g, y: g * y, lambda g, x: g * x)
+    >>> [float(d) for d in fg.grad(area, (0, 1))(2.0, 3.0)]
+    [3.0, 2.0]
+    """
     pulls = [_rule(lhs, broadcasts=True), _rule(rhs, broadcasts=True)]
     return _declare(function, pulls, "multilinear", batch=batch, symbol=symbol)
 
 
 def multilinear(function: Any, transpose: Rule, *, batch: BatchRule = looped) -> Primitive:
-    """Declare a product of any number of operands; ``transpose`` serves operand ``i``."""
+    """Declare a product of any number of operands; ``transpose`` serves operand ``i``.
+
+    >>> import funcgrad as fg
+    >>> volume = multilinear(lambda *xs: np.prod(xs), lambda g, i, others: g * np.prod(
+    ...     np.stack([x for k, x in enumerate(others) if k != i])))
+    >>> [float(d) for d in fg.grad(volume, (0, 1, 2))(2.0, 3.0, 5.0)]
+    [15.0, 10.0, 6.0]
+    """
     return _declare(function, _rule(transpose), "multilinear", batch=batch)
 
 
@@ -255,6 +179,13 @@ def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> P
     """Declare a function over axes by its partial derivatives ∂ans/∂x, an array of x's shape.
 
     In ``partial``, ``ans`` keeps the reduced axes, whatever the call said.
+
+    >>> import funcgrad as fg
+    >>> def length(x, axis=None, keepdims=False):
+    ...     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+    >>> norm = reduction(length, lambda ans, x: x / ans)
+    >>> fg.grad(norm)(np.array([3.0, 4.0])).tolist()
+    [0.6, 0.8]
     """
     with_ans = "ans" in dict(signature(partial))
     where_ans = [name for name, _ in signature(partial)].index("ans") if with_ans else -1
@@ -291,7 +222,13 @@ def constant(
     symbol: Any = None,
     accepts: Sequence[str] = (),
 ) -> Primitive:
-    """Declare an operation whose derivative is zero: what it gives, grad and jvp do not follow."""
+    """Declare an operation whose derivative is zero: what it gives, grad and jvp do not follow.
+
+    >>> import funcgrad as fg
+    >>> thousands = constant(lambda x: np.floor(x / 1000.0))
+    >>> float(fg.grad(lambda x: x * thousands(x))(2500.0))
+    2.0
+    """
     return _declare(
         function, None, None, batch=batch, symbol=symbol, accepts=accepts, operands=operands
     )
@@ -307,7 +244,15 @@ def rule(
     accepts: Sequence[str] = (),
     dispatches: bool = False,
 ) -> Primitive:
-    """Declare an operation by its two derivatives, one rule an operand each."""
+    """Declare an operation by its two derivatives, one rule an operand each.
+
+    >>> import funcgrad as fg
+    >>> share = rule(lambda x: x / np.sum(x),
+    ...              lambda g, ans, x: (g - np.sum(g * ans)) / np.sum(x),
+    ...              lambda t, ans, x: (t - ans * np.sum(t)) / np.sum(x))
+    >>> fg.jacrev(share)(np.array([1.0, 3.0])).tolist()
+    [[0.1875, -0.0625], [-0.1875, 0.0625]]
+    """
     pulls = [r and _rule(r) for r in ([vjp] if callable(vjp) else vjp)]
     pushes = [r and _rule(r) for r in ([jvp] if callable(jvp) else jvp)]
     return _declare(
@@ -332,6 +277,13 @@ def composite(
 
     Its parameters after the first ``operands`` are the keywords it takes, those in ``traced``
     operands too. ``sequence``: its operand is a sequence of arrays, some of which may be traced.
+
+    >>> import funcgrad as fg
+    >>> @composite(np.ptp)
+    ... def ptp(a, axis=None, keepdims=False):
+    ...     return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
+    >>> fg.grad(np.ptp)(np.array([1.0, 4.0, 2.0])).tolist()
+    [-1.0, 1.0, 0.0]
     """
 
     def declare(body: Rule) -> Rule:
