@@ -226,7 +226,7 @@ def zero_like(like: Any) -> Any:
 def guarded(x: Any) -> Any:
     """``x`` as a user's body gets it, which must not change what other rules still need."""
     if type(x) is not np.ndarray:
-        return x
+        return frozen(x)
     view = x.view()
     view.flags.writeable = False
     return view
@@ -236,7 +236,7 @@ def kept(x: Any, values: Sequence[Any]) -> Any:
     """What a body returned, safe from what it or its author may do to it later. Memory of the
     operands ``values`` is so already."""
     if not isinstance(x, np.ndarray):
-        return x
+        return frozen(x)
     if not x.flags.writeable and any(
         np.may_share_memory(x, v) for v in values if type(v) is np.ndarray
     ):

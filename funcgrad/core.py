@@ -21,6 +21,7 @@ gradient of a real f at z = x + iy is ∂f/∂x − i ∂f/∂y.
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -44,10 +45,11 @@ class Primitive:
     a NumPy function does by itself. ``pulls`` has one ``Pull`` for each operand, ``None`` where an
     operand has no derivative; it is a single ``Pull`` for an operation with any number of operands
     of one kind, and ``None`` for a primitive whose derivative is zero everywhere. ``batch`` is a
-    rule of ``funcgrad.batching``. Calling a primitive binds it.
+    rule of ``funcgrad.batching``. NumPy answers a ``view`` with a view of its operand, if it can.
+    Calling a primitive binds it.
     """
 
-    __slots__ = ("apply", "batch", "impl", "name", "pulls", "pushes")
+    __slots__ = ("apply", "batch", "impl", "name", "pulls", "pushes", "view")
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Primitive:
         pushes: Any,
         batch: Callable[..., Any],
         dispatches: bool,
+        view: bool = False,
     ) -> None:
         self.name = name
         self.batch = batch
@@ -64,9 +67,11 @@ class Primitive:
         self.apply: Callable[..., Any] = impl if dispatches else self
         self.pulls = pulls
         self.pushes = pushes
+        self.view = view
 
     def __call__(self, *operands: Any, **keywords: Any) -> Any:
-        return bind(self, operands, keywords)
+        ans = bind(self, operands, keywords)
+        return seen(ans, operands[0], self, keywords) if self.view else ans
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -96,10 +101,37 @@ def raw(t: Any) -> Any:
     return t
 
 
+def present(t: Any) -> Any:
+    """What an array that is written to holds at the moment; anything else as it is."""
+    if type(t) is Tracer and t.owner.writable:
+        return t.owner.current()  # type: ignore[attr-defined]
+    return t
+
+
 def frozen(t: Any) -> Any:
-    """The present value of an array that can be written to, which no later write changes; anything
-    else as it is."""
-    return t.value if type(t) is Tracer and t.owner.writable else t
+    """``t`` as it is now: a traced value that no write to ``t`` changes. What keeps a traced value
+    that a user may have a name for, or hands one out, keeps and hands out this."""
+    t = present(t)
+    return Tracer(t.owner, t.value, t.node) if type(t) is Tracer else t
+
+
+def seen(view: Any, base: Any, function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
+    """``view``, which is ``function(base, **keywords)`` and NumPy's view of it, as both shall know
+    before one of them is written to."""
+    if type(view) is not Tracer or type(base) is not Tracer:
+        return view
+    if base.owner.writable or view is base:
+        return view
+    view.origin = base, function, keywords
+    views = base.views
+    if views is None:
+        base.views = [weakref.ref(view)]
+        return view
+    views.append(weakref.ref(view))
+    count = len(views)
+    if count >= 64 and count & (count - 1) == 0:
+        views[:] = [ref for ref in views if ref() is not None]
+    return view
 
 
 def value(t: Any) -> Any:
@@ -189,14 +221,24 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     return handler(*args, **kwargs)
 
 
+def view_of(x: Any, function: Callable[[Any], Any], compute: Callable[[Any], Any]) -> Any:
+    """``compute(x)``, which is ``function(x)`` and NumPy's view of x, one that does not write."""
+    if type(x) is Tracer and x.owner.writable:
+        return x.owner.view(function, {})  # type: ignore[attr-defined]
+    return seen(compute(x), x, function, {})
+
+
 class Tracer:
     """A stand-in for an array (or a number) while a transform runs the user's function.
 
     It behaves as the array ``value`` does, which may itself be a tracer of an older trace;
-    ``node`` is for the trace's own use.
+    ``node`` is for the trace's own use. Of a view ``origin`` tells how it came from which array,
+    which knows its ``views``: see ``funcgrad.rules.writable``.
     """
 
-    __slots__ = ("node", "owner", "value")
+    __slots__ = ("__weakref__", "node", "origin", "owner", "value", "views")
+    origin: tuple[Tracer, Callable[..., Any], dict[str, Any]] | None
+    views: list[weakref.ref[Tracer]] | None
 
     def __init__(self, owner: Trace, value: Any, node: Any) -> None:
         self.owner = owner
@@ -241,8 +283,10 @@ class Tracer:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if name == "value":  # which arrays that can be written to leave unset
+        if name == "value":  # which arrays that are written to leave unset
             return self.owner.current()  # type: ignore[attr-defined]
+        if name == "views" or name == "origin":  # which most leave unset
+            return None
         raise AttributeError(
             f"a traced value has no attribute {name!r}."
             + (
@@ -283,7 +327,8 @@ class Tracer:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(type(self.value)) if type(self.value) in WEAK else self.value.dtype
+        value = self.value
+        return np.dtype(type(value)) if type(value) in WEAK else value.dtype
 
     def __len__(self) -> int:
         if not self.shape:
@@ -344,12 +389,18 @@ class Tracer:
 
     def __getitem__(self, at: Any) -> Any:
         if type(at) is int or type(at) is slice:
-            return self.owner.process(OPERATORS[operator.getitem], (self,), {"at": at})
+            primitive, owner, keywords = OPERATORS[operator.getitem], self.owner, {"at": at}
+            ans = owner.process(primitive, (self,), keywords)
+            if owner.writable or type(ans) is not Tracer or type(ans.value) not in _ARRAYS:
+                return ans
+            return seen(ans, self, primitive, keywords)
         return call(operator.getitem, (self, at), {})
 
     def __setitem__(self, at: Any, v: Any) -> None:
-        self.owner.write(self, at, v)
+        FUNCTIONS[operator.setitem](self, at, v)
 
+
+_ARRAYS = (np.ndarray, Tracer)
 
 #: What to write for a plain array that a traced value is assigned to.
 _LIKE = "z = np.zeros(n, like=t) for z = np.zeros(n), or z = np.stack([...]) of all its elements"
@@ -383,15 +434,18 @@ def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: An
 
 
 def put_into(z: Tracer, new: Any, written: str) -> None:
-    """``z[...] = new``, where NumPy lets the dtype of an operation's result go into ``z``."""
-    if not np.can_cast(np.result_type(new), z.dtype, "same_kind"):
+    """``z[...] = new``, the result of an operation that nobody else has a name for, where NumPy
+    lets its dtype go into ``z``."""
+    new = new if type(new) is Tracer else np.asarray(new)
+    shape, dtype = z.shape, z.dtype
+    if new.dtype != dtype and not np.can_cast(new.dtype, dtype, "same_kind"):
         raise TypeError(
-            f"{written}: the result has dtype {np.result_type(new)}, which does not go into an "
-            f"array of {z.dtype}. Write z = z + t for z += t, or make z of that dtype."
+            f"{written}: the result has dtype {new.dtype}, which does not go into an array of "
+            f"{dtype}. Write z = z + t for z += t, or make z of that dtype."
         )
-    if np.shape(new) != z.shape and np.broadcast_shapes(np.shape(new), z.shape) != z.shape:
+    if new.shape != shape and np.broadcast_shapes(new.shape, shape) != shape:
         raise ValueError(
-            f"{written}: the result has shape {np.shape(new)}, which does not go into an array of "
-            f"shape {z.shape}."
+            f"{written}: the result has shape {new.shape}, which does not go into an array of "
+            f"shape {shape}."
         )
-    z.owner.write(z, ..., new, written)
+    FUNCTIONS[operator.setitem](z, ..., new, written, fresh=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import tree
 from .arguments import Arguments, split_aux
-from .core import Primitive, Tracer, bind, call
+from .core import Primitive, Tracer, bind, call, frozen
 from .graph import GraphTrace
 from .program import Program, Variable
 from .pull import Like, Pull, gather, strong
@@ -109,7 +109,9 @@ class Dual(Trace):
         """A leaf of the result and its tangent, which is of the same kind, the caller's own."""
         if type(out) is not Tracer or out.owner is not self:
             return out, _zeros(out)[()]
-        value, tangent = (x.copy() if type(x) is np.ndarray else x for x in (out.value, out.node))
+        value, tangent = (
+            x.copy() if type(x) is np.ndarray else frozen(x) for x in (out.value, out.node)
+        )
         return value, like_value(tangent, value)
 
 
@@ -225,7 +227,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
         given = check_tangents(arguments, tangents)
         with np.errstate(all="ignore"):
             pushed = program.run(given)
-        owned = [t.copy() if type(t) is np.ndarray else t for t in pushed]
+        owned = [t.copy() if type(t) is np.ndarray else frozen(t) for t in pushed]
         return tree.unflatten(structure, [like_value(t, x) for t, x in zip(owned, values)])
 
     return (out, f_jvp, aux) if has_aux else (out, f_jvp)

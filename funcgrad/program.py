@@ -18,7 +18,7 @@ import numpy as np
 
 from . import tree
 from .batching import front
-from .core import Primitive, Tracer, raw
+from .core import Primitive, Tracer, frozen, raw
 from .pull import Like
 from .rules.indexing import Slot, index, index_traced
 from .trace import WEAK
@@ -160,12 +160,14 @@ def _named(x: Any, *, label: str) -> Any:
 
 
 #: The identity, which tells printouts what a value is called; its cotangent is y_bar for y.
-named: Primitive = linear(_named, lambda g, label: named(g, label=f"{label}_bar"), batch=front)
+named: Primitive = linear(
+    _named, lambda g, label: named(g, label=f"{label}_bar"), batch=front, view=True
+)
 
 
 def kept(x: Any) -> Any:
     """A constant of the program, safe from what becomes of the caller's array."""
-    return x.copy() if isinstance(x, np.ndarray) else x
+    return x.copy() if isinstance(x, np.ndarray) else frozen(x)
 
 
 def _needed(equations: list[Equation], outputs: list[Any]) -> list[Equation]:

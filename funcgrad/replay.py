@@ -85,14 +85,14 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
         tapes = [t for t in traces if isinstance(t, Tape)]
         tape = max(tapes, key=lambda t: t.birth, default=None)
         through = [t for t in traces if tape is not None and t.birth > tape.birth]
+        # The caller and the function may write to their arguments: each has arrays of its own.
+        args, kwargs = tree.map(_kept, (args, kwargs))
         if tape is None or tape.closed or not all(isinstance(t, Batch | Dual) for t in through):
             return f(*args, **kwargs)
         if not tape.lock.acquire(blocking=False):  # one thread at a time; this one does without
             return f(*args, **kwargs)
         try:
-            # Of plain arrays among the arguments a copy is kept, which the caller cannot change.
-            again_args, again_kwargs = tree.map(_kept, (args, kwargs))
-            again = functools.partial(replayed, f, *again_args, **again_kwargs)
+            again = functools.partial(_run_on_copies, f, args, kwargs)
             return _Segment(tape, again, policy, through).record()
         finally:
             tape.lock.release()
@@ -168,6 +168,12 @@ def _contents(cell: Any) -> Any:
 
 def _kept(leaf: Any) -> Any:
     return leaf.copy() if isinstance(leaf, np.ndarray) else frozen(leaf)
+
+
+def _run_on_copies(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """``f(*args, **kwargs)``, after which the arguments are what they were."""
+    args, kwargs = tree.map(_kept, (args, kwargs))
+    return replayed(f, *args, **kwargs)
 
 
 class _Segment:

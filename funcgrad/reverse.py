@@ -9,7 +9,7 @@ import numpy as np
 
 from . import tree
 from .arguments import Arguments, split_aux
-from .core import Tracer, call, raw
+from .core import Tracer, call, frozen, raw
 from .pull import Like
 from .rules.constants import stop
 from .tape import Tape
@@ -178,6 +178,7 @@ class Recording:
             self.tape.born(x) if allow_int is None or is_inexact(x) else x
             for x in self.arguments.leaves
         ]
+        self.followed = [self.owns(t) for t in self.inputs]  # before they can be written to
         out = self.arguments.run(self.tape, f, self.inputs)
         self.out, self.aux = split_aux(out, self.tape, has_aux)
 
@@ -192,8 +193,8 @@ class Recording:
                 seeds[out.node] = seeds[out.node] + g if out.node in seeds else g
         found = iter(self.tape.walk(seeds))
         return [
-            _like(next(found) if self.owns(t) else None, primal)
-            for t, primal in zip(self.inputs, self.arguments.leaves)
+            _like(next(found) if is_followed else None, primal)
+            for is_followed, primal in zip(self.followed, self.arguments.leaves)
         ]
 
     def release(self) -> None:
@@ -249,6 +250,8 @@ def _like(g: Any, primal: Any) -> Any:
     if g is None:
         like = Like(primal)
         g = np.zeros(like.shape, like.dtype if like.dtype.kind in "fc" else float)
-    if type(g) is Tracer or is_array == (type(g) is np.ndarray):
+    if type(g) is Tracer:
+        return frozen(g)
+    if is_array == (type(g) is np.ndarray):
         return g
     return np.array(g) if is_array else g[()]

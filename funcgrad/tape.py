@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Primitive, Tracer
+from .core import Primitive, Tracer, frozen
 from .joint import Joint, Parts, Pullback
 from .pull import Like, Pull, gather, strong
 from .trace import WEAK, Trace
@@ -112,7 +112,9 @@ class Tape(Trace):
         for t, own in zip(operands, mine):
             if type(t) is Tracer:
                 _detach(t)  # what the forward pass keeps of it is for itself to say
-            values.append(t.value if own else self.copied(t) if type(t) is np.ndarray else t)
+                values.append(t.value if own else frozen(t))
+            else:
+                values.append(self.copied(t) if type(t) is np.ndarray else t)
         ans, residual = primitive.forward(*values, **keywords)
         node = next(self.nodes)
         places = [i for i, own in enumerate(mine) if own]
@@ -152,7 +154,7 @@ class Tape(Trace):
             return self.copied(r) if type(r) is np.ndarray else r
         if type(r) is Tracer or r.base is not None or id(r) in self.lent:
             _detach(source)
-        return source.value if source.owner is self else source
+        return source.value if source.owner is self else frozen(source)
 
     def copied(self, r: np.ndarray) -> np.ndarray:
         """An array from outside as it is now: a copy, made anew each time while it is small, beyond

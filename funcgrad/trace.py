@@ -22,7 +22,7 @@ class Trace:
     """One run of one transform. A transform is a subclass with its own ``process``."""
 
     transform = "trace"
-    #: Whether its tracers are arrays that can be written to: see ``funcgrad.rules.writable``.
+    #: Whether its tracers are arrays that are written to: see ``funcgrad.rules.writable``.
     writable = False
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -64,24 +64,9 @@ class Trace:
         """``convert`` of the value of ``tracer``, which has no derivative to lose."""
         return convert(tracer.value)
 
-    def write(
-        self,
-        tracer: Any,
-        at: Any,
-        v: Any,
-        written: str = "z[i] = v",
-        instead: str = "z.at[i].set(v)",
-    ) -> None:
-        """``tracer[at] = v``: refused, but for arrays that can be written to."""
-        raise TypeError(
-            f"a traced value cannot be changed in place by {written} ({self.label}): it is an "
-            f"argument or the result of an operation. Write z = np.copy(z) and change that, "
-            f"{instead}, or np.where(mask, v, z)."
-        )
-
     def duplicated(self, tracer: Any) -> Any:
         """What copy.copy makes: the same value, cut off from whatever is written to ``tracer``."""
-        return tracer
+        return type(tracer)(self, tracer.value, tracer.node)
 
     def share(self, tracer: Any) -> None:
         """Note that what was asked for is ``tracer`` itself as a plain array, and not a copy."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Tracer
+from .core import Tracer, frozen
 from .errors import DerivativeLostError
 from .pull import Like
 from .rules.writable import released
@@ -175,6 +175,6 @@ def plain(trace: Trace, x: Any) -> Any:
     def value(leaf: Any) -> Any:
         if type(leaf) is not Tracer or leaf.owner is not trace:
             return leaf
-        return leaf.value.copy() if type(leaf.value) is np.ndarray else leaf.value
+        return leaf.value.copy() if type(leaf.value) is np.ndarray else frozen(leaf.value)
 
     return tree.map(value, x)

@@ -63,10 +63,12 @@ def _declare(
     operands: int | None = None,
     names: str | None = None,
     dispatches: bool = False,
+    view: bool = False,
 ) -> Primitive:
     """Make the primitive of ``function`` and let NumPy calls and operators reach it.
 
     ``dispatches``: the function, not being NumPy's, yet reaches this primitive again on tracers.
+    ``view``: NumPy's result shares the memory of the operand, if it can.
     """
     module = getattr(function, "__module__", None) or ""
     by_objects = isinstance(function, np.ufunc) and set("".join(function.types)) <= set("O->")
@@ -79,8 +81,9 @@ def _declare(
             UFUNCS[function] = declared
         return declared
     dispatches = dispatches or is_numpys
-    primitive = Primitive(_primitive_name(function), function, pulls, pushes, batch, dispatches)
-    PRIMITIVES[primitive.name] = primitive
+    name = _primitive_name(function)
+    primitive = Primitive(name, function, pulls, pushes, batch, dispatches, view)
+    PRIMITIVES[name] = primitive
     if isinstance(function, np.ufunc):
         UFUNCS[function] = primitive
     elif is_numpys:
@@ -93,7 +96,7 @@ def _declare(
         # fast, and a Python float stays weak where a ufunc would make it a strong float64.
         operator, impl = symbol if isinstance(symbol, tuple) else (symbol, symbol)
         impl = function if dispatches and not is_numpys else impl
-        OPERATORS[operator] = Primitive(primitive.name, impl, pulls, pushes, batch, True)
+        OPERATORS[operator] = Primitive(name, impl, pulls, pushes, batch, True, view)
     return primitive
 
 
@@ -136,8 +139,10 @@ def linear(
     variadic: bool = False,
     accepts: Sequence[str] = (),
     names: str | None = None,
+    view: bool = False,
 ) -> Primitive:
     """Declare an operation linear in its operands; ``transpose`` pulls a cotangent back to them.
+    A ``view`` only rearranges elements, and its result shares the memory of the operand.
 
     >>> import funcgrad as fg
     >>> backwards = linear(lambda x: x[::-1], lambda g: g[::-1])
@@ -146,7 +151,7 @@ def linear(
     """
     pull = _rule(transpose)
     pulls = pull if variadic else [pull]
-    return _declare(function, pulls, "linear", batch=batch, accepts=accepts, names=names)
+    return _declare(function, pulls, "linear", batch=batch, accepts=accepts, names=names, view=view)
 
 
 def bilinear(
@@ -243,6 +248,7 @@ def rule(
     symbol: Any = None,
     accepts: Sequence[str] = (),
     dispatches: bool = False,
+    view: bool = False,
 ) -> Primitive:
     """Declare an operation by its two derivatives, one rule an operand each.
 
@@ -263,6 +269,7 @@ def rule(
         symbol=symbol,
         accepts=accepts,
         dispatches=dispatches,
+        view=view,
     )
 
 

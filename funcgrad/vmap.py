@@ -229,12 +229,12 @@ def _placed(pieces: tuple[Any, ...], axis: int | None, taken: set[int]) -> Any:
     """
     if axis is None:
         same = pieces[0]
-        return same.copy() if type(same) is np.ndarray else same
+        return same.copy() if type(same) is np.ndarray else frozen(same)
     whole = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
     if type(whole) is np.ndarray and (whole.base is not None or id(whole) in taken):
         whole = whole.copy()
     taken.add(id(whole))
-    return np.moveaxis(whole, 0, axis) if axis else whole
+    return frozen(np.moveaxis(whole, 0, axis) if axis else whole)
 
 
 def _in_front(x: Any, axis: int | None, i: int, names: _Names, label: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..batching import lead, spread
-from ..core import Primitive, Tracer, call, frozen, holds_tracer, operand
+from ..core import Primitive, Tracer, call, holds_tracer, operand, present
 from ..errors import UnsupportedError
 from ..verbs import rule
 from .indexing import (
@@ -146,7 +146,7 @@ def fitted(v: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
                 f"{'' if real else ' or np.real(v)'}."
             )
         v = call(np.astype, (v, dtype), {})
-    got = np.shape(v)
+    got = v.shape
     if got == shape:
         return v
     extra = max(len(got) - len(shape), 0)
@@ -162,4 +162,4 @@ def joined(v: Any) -> Any:
     """``v`` as one value, if it is a nested list that holds traced ones."""
     if isinstance(v, list | tuple) and holds_tracer(v):
         return np.stack([joined(item) for item in v])
-    return operand(frozen(v))
+    return operand(present(v))

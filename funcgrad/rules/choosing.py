@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core import is_traced, operand
+from ..core import frozen, is_traced, operand, view_of
 from ..errors import UnsupportedError
 from ..verbs import composite, dispatched
 from .indexing import along, getitem
@@ -86,7 +87,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     elif not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
-    ans = np.broadcast_to(choices[0], shape)
+    ans = frozen(np.broadcast_to(choices[0], shape))
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
     return ans
@@ -242,7 +243,8 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     ]
     if indexing == "xy" and count > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    views = tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    return tuple(map(frozen, views)) if copy else views
 
 
 @dispatched(np.broadcast_arrays)
@@ -288,7 +290,15 @@ def sliding_window_view(
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if np.ndim(axis) == 0 else axis
     if len(axes) != len(windows):
         raise ValueError("Must provide matching length window_shape and axis")
-    for i, size in zip((normalize_axis_index(i, x.ndim) for i in axes), windows):
+    axes = tuple(normalize_axis_index(i, x.ndim) for i in axes)
+    view = functools.partial(
+        np.lib.stride_tricks.sliding_window_view, window_shape=windows, axis=axes
+    )
+    return view_of(x, view, lambda x: _windows(x, windows, axes))
+
+
+def _windows(x: Any, windows: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    for i, size in zip(axes, windows):
         count = x.shape[i] - size + 1
         if size < 0 or count < 1:
             raise ValueError("window shape cannot be larger than input array shape")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import string
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..batching import align
-from ..core import FUNCTIONS, operand
+from ..core import FUNCTIONS, operand, view_of
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..trace import WEAK
@@ -225,7 +226,8 @@ def einsum(*operands: Any, optimize: Any = False, **keywords: Any) -> Any:
             )
     xs = [operand(x) for x in xs]
     subscripts = _explicit(subscripts, [np.ndim(x) for x in xs])
-    return contraction(*xs, subscripts=subscripts, optimize=optimize)
+    contract = functools.partial(contraction, subscripts=subscripts, optimize=optimize)
+    return contract(*xs) if len(xs) > 1 else view_of(xs[0], contract, contract)
 
 
 FUNCTIONS[np.einsum] = einsum

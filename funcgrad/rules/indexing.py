@@ -8,6 +8,7 @@ indexed and adds them into one buffer: a loop over the elements of x stays linea
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import lead, spread
-from ..core import FUNCTIONS, Primitive, Tracer, frozen
+from ..core import FUNCTIONS, Primitive, Tracer, bind, present, view_of
 from ..errors import UnsupportedError
 from ..pull import Like
 from ..verbs import composite, linear, rule
@@ -45,6 +46,15 @@ def is_repeating(at: Any) -> bool:
     """Whether the index may name one place twice: it holds an array of integers."""
     parts = at if type(at) is tuple else (at,)
     return any(isinstance(a, np.ndarray) and a.ndim and a.dtype != bool for a in parts)
+
+
+def is_basic(at: Any) -> bool:
+    """Whether NumPy gives a view for this index."""
+    parts = at if type(at) is tuple else (at,)
+    return all(
+        a is None or a is Ellipsis or type(a) in (int, slice) or isinstance(a, np.integer)
+        for a in parts
+    )
 
 
 def add_at(buffer: np.ndarray, at: Any, g: Any) -> None:
@@ -176,6 +186,7 @@ index = rule(
     batch=_index_stack,
     symbol=operator.getitem,
     dispatches=True,
+    view=True,
 )
 #: ``x[at]`` with traced arrays in the index.
 index_traced = rule(
@@ -287,7 +298,7 @@ def fixed(at: Any) -> Any:
 
 def _fixed_part(at: Any) -> Any:
     """One part of an index, safe from later changes: any sequence becomes an array of our own."""
-    at = frozen(at)
+    at = present(at)
     if at is None or at is Ellipsis or isinstance(at, slice | int | np.generic | Tracer):
         return at
     at = np.array(at)
@@ -297,7 +308,9 @@ def _fixed_part(at: Any) -> Any:
 def getitem(x: Any, at: Any) -> Any:
     """``x[at]``, where either may be traced: a plain array does not hand a traced index over."""
     at, traced = split_slots(fixed(at))
-    return index_traced(x, *traced, at=at) if traced else index(x, at=at)
+    if traced:
+        return index_traced(x, *traced, at=at)
+    return index(x, at=at) if is_basic(at) else bind(index, (x,), {"at": at})
 
 
 FUNCTIONS[operator.getitem] = getitem
@@ -356,6 +369,11 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 
 @composite(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    view = functools.partial(np.diagonal, offset=offset, axis1=axis1, axis2=axis2)
+    return view_of(a, view, lambda a: _diagonal(a, offset, axis1, axis2))
+
+
+def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
     rows, columns = np.diagonal(
         np.indices((a.shape[axis1], a.shape[axis2])), offset, axis1=1, axis2=2
     )

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import FUNCTIONS, Tracer, call, frozen, function_name, put_into
+from ..core import FUNCTIONS, Tracer, call, frozen, function_name, present, put_into
 from ..errors import DerivativeLostError, UnsupportedError
 from ..pull import Like
 from . import shapes
@@ -76,13 +76,20 @@ def array(obj: Any, dtype: Any = None, copy: bool | None = True, **ignored: Any)
     return writable(duplicate(value) if type(value) is Tracer else np.array(value))
 
 
+def asarray(a: Any, dtype: Any = None, copy: bool | None = None, **ignored: Any) -> Any:
+    """``array``, and a traced value as it is where nothing is to be copied or cast."""
+    is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy
+    return a if is_same else array(a, dtype)
+
+
 FUNCTIONS[np.full] = full
 FUNCTIONS[np.full_like] = _full_like
-FUNCTIONS[np.array] = FUNCTIONS[np.asarray] = array
+FUNCTIONS[np.array] = array
+FUNCTIONS[np.asarray] = asarray
 
 
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    value = frozen(a)
+    value = present(a)
     return writable(duplicate(value) if type(value) is Tracer else value, _layout(value, order, a))
 
 
@@ -105,22 +112,10 @@ def _astype(x: Any, dtype: Any, *args: Any, copy: bool = True, **kwargs: Any) ->
         return _cast(x, dtype, *args, copy=copy, **kwargs)
     if not copy and np.dtype(dtype) == x.dtype:
         return x
-    return writable(_cast(frozen(x), dtype, *args, **kwargs), x.owner.layout)
+    return writable(_cast(present(x), dtype, *args, **kwargs), x.owner.layout)
 
 
 FUNCTIONS[np.astype] = _astype
-
-_diagonal = FUNCTIONS[np.diagonal]
-
-
-def _diagonal_view(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    if not is_writable(a):
-        return _diagonal(a, offset, axis1, axis2)
-    layout = np.diagonal(a.owner.layout, offset, axis1, axis2)
-    return a.owner.view(lambda x: np.diagonal(x, offset, axis1, axis2), layout)
-
-
-FUNCTIONS[np.diagonal] = _diagonal_view
 
 # Writing.
 
@@ -133,8 +128,6 @@ def _check(function: str, z: Any) -> None:
             f"Write z = np.zeros(n, like=t) for z = np.zeros(n), z = np.full(shape, t, like=t) for "
             f"np.full_like(plain, t), or np.where(mask, t, z)."
         )
-    if not z.owner.writable:
-        z.owner.write(z, ..., None, f"{function}(z, …)")
 
 
 def _writer(function: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -156,6 +149,8 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
     new = joined(src)
     if where is not True:
         new = np.where(where, new, dst)
+    elif type(new) is Tracer:
+        new = duplicate(new)
     put_into(dst, new, "np.copyto(z, v)")
 
 
@@ -210,7 +205,7 @@ def _put_flat(z: Any, places: Any, v: Any) -> None:
 def _ufunc_at(ufunc: np.ufunc, z: Any, indices: Any, *values: Any) -> None:
     name = f"np.{ufunc.__name__}.at"
     _check(name, z)
-    put_into(z, updated(ufunc, frozen(z), indices, *values), name)
+    put_into(z, updated(ufunc, present(z), indices, *values), name)
 
 
 FUNCTIONS[np.ufunc.at] = _ufunc_at

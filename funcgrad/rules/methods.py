@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import OPERANDS, OPERATORS, Tracer, call, operand, put_into
+from ..core import OPERANDS, OPERATORS, Tracer, call, frozen, operand, put_into
 from ..errors import UnsupportedError
 from . import constants, contractions, elementwise, inplace
-from .writable import is_writable
+from .flat import Flat
+from .writable import is_scalar, write
 
 _DECLARES_OPERATORS = (constants, contractions, elementwise)
 
@@ -40,11 +41,11 @@ def _binary(primitive: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def _augmented(method: Callable[..., Any], symbol: str) -> Callable[..., Any]:
-    """``z += v``, which writes to z where that can be and otherwise binds the name anew."""
+    """``z += v``, which writes to an array and gives a number's name to another one."""
 
     def update(self: Tracer, other: Any) -> Any:
         ans = method(self, other)
-        if not self.owner.writable or ans is NotImplemented:
+        if ans is NotImplemented or is_scalar(self):
             return ans
         put_into(self, ans, f"z {symbol}= v")
         return self
@@ -110,21 +111,13 @@ def _shape_method(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _in_place(written: str, instead: str, new: Callable[..., Any]) -> Callable[..., Any]:
+def _in_place(written: str, new: Callable[..., Any]) -> Callable[..., Any]:
     """A method that writes ``new`` of the array and its arguments over the array."""
 
     def method(self: Tracer, *args: Any, **kwargs: Any) -> None:
-        written_over = new(self, *args, **kwargs) if self.owner.writable else None
-        self.owner.write(self, ..., written_over, written, instead)
+        write(self, ..., new(self, *args, **kwargs), written)
 
     return method
-
-
-def _put(self: Tracer, indices: Any, values: Any, mode: str = "raise") -> None:
-    if self.owner.writable:
-        call(np.put, (self, indices, values, mode), {})
-    else:
-        self.owner.write(self, indices, values, "t.put(i, v)")
 
 
 def _resize(self: Tracer, *shape: Any, **kwargs: Any) -> NoReturn:
@@ -136,17 +129,7 @@ def _resize(self: Tracer, *shape: Any, **kwargs: Any) -> NoReturn:
 
 def _flatten(self: Tracer, order: str = "C") -> Any:
     flat = call(np.ravel, (self, order), {})
-    return np.copy(flat) if self.owner.writable else flat
-
-
-def _flat(self: Tracer) -> Any:
-    flat = call(np.ravel, (self,), {})
-    if self.owner.writable and not is_writable(flat):
-        raise UnsupportedError(
-            "z.flat of an array whose elements are not in order in memory would be a copy, which "
-            "does not see a write to z. Write np.ravel(z) for the elements, and z[i, j] = v."
-        )
-    return flat
+    return np.copy(flat) if self.owner.writable else frozen(flat)
 
 
 def _lossy(name: str, instead: str) -> Callable[..., Any]:
@@ -159,8 +142,8 @@ def _lossy(name: str, instead: str) -> Callable[..., Any]:
     return method
 
 
-def _ufunc_method(ufunc: np.ufunc) -> Callable[..., Any]:
-    return lambda self: ufunc(self)
+def _conjugate(self: Tracer) -> Any:
+    return np.conjugate(self) if self.dtype.kind == "c" else self
 
 
 def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
@@ -191,7 +174,6 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
     "mT": lambda t: call(np.matrix_transpose, (t,), {}),
     "real": lambda t: call(np.real, (t,), {}),
     "imag": lambda t: call(np.imag, (t,), {}),
-    "flat": _flat,
     "device": lambda t: "cpu",
     "at": inplace.At,
 }
@@ -206,19 +188,20 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "compress": lambda self, condition, axis=None: call(np.compress, (condition, self, axis), {}),
     "reshape": _shape_method(np.reshape),
     "transpose": _shape_method(np.transpose),
-    "conj": _ufunc_method(np.conjugate),
-    "conjugate": _ufunc_method(np.conjugate),
+    "conj": _conjugate,
+    "conjugate": _conjugate,
     "item": _lossy("item", "t[i], or t alone where it has one element"),
     "tolist": _lossy("tolist", "list(t)"),
     "tobytes": _lossy("tobytes", "t"),
-    "sort": _in_place("t.sort()", "t = np.sort(t)", np.sort),
-    "partition": _in_place("t.partition(kth)", "t = np.partition(t, kth)", np.partition),
-    "fill": _in_place("t.fill(v)", "t = np.full(t.shape, v, like=t)", lambda self, value: value),
-    "put": _put,
+    "sort": _in_place("t.sort()", np.sort),
+    "partition": _in_place("t.partition(kth)", np.partition),
+    "fill": _in_place("t.fill(v)", lambda self, value: value),
+    "put": lambda self, *args, **kwargs: call(np.put, (self, *args), kwargs),
     "resize": _resize,
 }
 
-for _name, _attribute in _ATTRIBUTES.items():
-    setattr(Tracer, _name, property(_attribute))
-for _name, _function in (_OPERATORS | _METHODS).items():
-    setattr(Tracer, _name, _function)
+_PROPERTIES = {name: property(attribute) for name, attribute in _ATTRIBUTES.items()}
+_PROPERTIES["flat"] = property(Flat, lambda self, v: Flat(self).__setitem__(..., v))
+
+for _name, _member in (_OPERATORS | _METHODS | _PROPERTIES).items():
+    setattr(Tracer, _name, _member)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, operand
+from ..core import Primitive, frozen, operand, put_into
 from ..verbs import composite, dispatched, elementwise
 from .shapes import astype
 
@@ -108,13 +108,17 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
+    if not copy:
+        new = np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+        put_into(x, new, "np.nan_to_num(z, copy=False)")
+        return x
     if x.dtype.kind == "c":
         parts = (np.nan_to_num(part, nan=nan, posinf=posinf, neginf=neginf)
                  for part in (np.real(x), np.imag(x)))  # fmt: skip
         real, imag = parts
         return real + 1j * imag
     if x.dtype.kind != "f":
-        return x
+        return frozen(x)
     limits = np.finfo(x.dtype)
     x = np.where(np.isnan(x), nan, x)
     x = np.where(np.isposinf(x), float(limits.max) if posinf is None else posinf, x)

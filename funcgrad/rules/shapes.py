@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import front, lead, shifted, spread, within
-from ..core import FUNCTIONS, Tracer, operand
+from ..core import FUNCTIONS, Tracer, frozen, operand
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..verbs import composite, constant, linear
@@ -56,29 +56,34 @@ linear(
     lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order),
     batch=_reshape_stack,
     accepts=("shape", "newshape"),
+    view=True,
 )
 linear(
     np.ravel,
     lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order),
     batch=_ravel_stack,
+    view=True,
 )
 linear(
     np.squeeze,
     lambda g, x_like: np.reshape(g, x_like.shape),
     batch=_squeeze_stack,
     accepts=("axis",),
+    view=True,
 )
 linear(
     np.expand_dims,
     lambda g, x_like: np.reshape(g, x_like.shape),
     batch=shifted("axis", grown=True),
     accepts=("axis",),
+    view=True,
 )
 linear(
     np.broadcast_to,
     lambda g, x_like: unbroadcast(g, x_like.shape),
     batch=_broadcast_stack,
     accepts=("shape",),
+    view=True,
 )
 
 
@@ -93,19 +98,21 @@ def _transpose_stack(primitive: Any, size: int, operands: Any, mine: Any, keywor
     return np.transpose(x, (0, *axes))
 
 
-linear(np.transpose, _transpose_back, batch=_transpose_stack)
+linear(np.transpose, _transpose_back, batch=_transpose_stack, view=True)
 linear(
     np.swapaxes,
     lambda g, axis1, axis2: np.swapaxes(g, axis1, axis2),
     batch=shifted("axis1", "axis2"),
+    view=True,
 )
 linear(
     np.moveaxis,
     lambda g, source, destination: np.moveaxis(g, destination, source),
     batch=shifted("source", "destination"),
+    view=True,
 )
-linear(np.matrix_transpose, lambda g: np.swapaxes(g, -1, -2), batch=front)
-linear(np.flip, lambda g, axis=None: np.flip(g, axis), batch=shifted("axis"))
+linear(np.matrix_transpose, lambda g: np.swapaxes(g, -1, -2), batch=front, view=True)
+linear(np.flip, lambda g, axis=None: np.flip(g, axis), batch=shifted("axis"), view=True)
 
 
 def _negated(shift: Any) -> Any:
@@ -151,7 +158,7 @@ def tile(a: Any, reps: Any) -> Any:
     shape = (1,) * (ndim - a.ndim) + a.shape
     blocks = np.reshape(a, tuple(itertools.chain(*((1, n) for n in shape))))
     blocks = np.broadcast_to(blocks, tuple(itertools.chain(*zip(reps, shape))))
-    return np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape)))
+    return frozen(np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape))))
 
 
 def _at_least(ndim: int, function: Any) -> None:
@@ -321,7 +328,7 @@ def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
     if type(x) is not Tracer:
         return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
     if dtype == x.dtype:
-        return x
+        return frozen(x) if copy else x
     if dtype.kind not in "fciub":
         raise UnsupportedError(
             f"astype({dtype}) of a traced value would lose its derivative. It takes dtypes of "
@@ -335,11 +342,12 @@ def copy(a: Any, order: str = "K") -> Any:
     return np.positive(a)
 
 
-linear(np.real, lambda g: g, batch=front)
+linear(np.real, lambda g: g, batch=front, view=True)
 linear(
     np.imag,
     lambda g, x_like: (
         np.multiply(-1j, g) if x_like.dtype.kind == "c" else np.zeros(x_like.shape, x_like.dtype)
     ),
     batch=front,
+    view=True,
 )

@@ -1,16 +1,18 @@
-"""Arrays that can be written to: ``z = np.zeros_like(t); z[i] = t``, without changing any value.
+"""Arrays that are written to: ``z = np.zeros_like(t); z[i] = t``, without changing any value.
 
-A writable array is a name for a value that changes, and what it names at a moment is an ordinary
+Such an array is a name for a value that changes, and what it names at a moment is an ordinary
 value, traced or plain. It is a ``Tracer`` like any other, whose owner is no transform but a
 ``Buffer`` that holds the present value. The buffer's birth is later than all others, so that every
-operation comes to it first; it puts the present values in the place of all writable arrays and
-binds the operation again. What transforms record are those values, and nothing that is kept can
-change. A write makes a new value ::
+operation comes to it first; it puts the present values in the place of all such arrays and binds
+the operation again. What transforms record are those values, and nothing that is kept can change. A
+write makes a new value ::
 
     z[at] = v        the value of z becomes set_at(z, v, at=at), which is linear in z and v
 
 that belongs to the youngest trace of the two, as any result does. So z need not know beforehand
-which transform will write to it, or whether any will.
+which transform will write to it, or whether any will. An argument or the result of an operation
+becomes such an array when it is first written to, and with it all that shares its memory in NumPy:
+each view has noted where it came from, and the array has its living views (``core.seen``).
 
 NumPy's views are seen from both sides: ``row = z[i]`` is a writable array whose value is computed
 again after a write to z, and a write to row is a write to z. Whether an operation gives a view or a
@@ -24,23 +26,18 @@ looked at, other than at places just written. So a loop that fills an array, or 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, Tracer, bind, frozen, raw
+from ..core import FUNCTIONS, Primitive, Tracer, bind, frozen, present, raw
 from ..pull import Like, gather
 from ..trace import Trace, births
 from .assignment import fitted, put
-from .indexing import getitem
-
-#: The operations that NumPy answers with a view, if it can.
-_VIEWS = frozenset(
-    "index reshape ravel transpose swapaxes moveaxis matrix_transpose squeeze expand_dims "
-    "broadcast_to flip real imag".split()
-)
+from .indexing import getitem, is_basic
 
 #: The birth of the innermost function under way that runs again later, for its derivative.
 _REPLAYED: ContextVar[int] = ContextVar("replayed", default=0)
@@ -97,12 +94,12 @@ class Buffer(Trace):
     # Operations.
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
-        if primitive.name in _VIEWS:
+        if primitive.view:
             return operands[0].owner.viewed(primitive, keywords)
-        return bind(primitive, tuple(map(frozen, operands)), keywords)
+        return bind(primitive, tuple(map(present, operands)), keywords)
 
     def joint(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
-        return primitive(*map(frozen, operands), **keywords)
+        return primitive(*map(present, operands), **keywords)
 
     def viewed(self, primitive: Primitive, keywords: dict[str, Any]) -> Any:
         """The view, or what is no view, that an operation makes of this array."""
@@ -110,23 +107,21 @@ class Buffer(Trace):
             key = _place(keywords["at"], self.form)
             if key is not None and len(key) == len(self.form):
                 return self.taken(keywords["at"], key)
-            if not _is_basic(keywords["at"]):
+            if not is_basic(keywords["at"]):
                 at = keywords["at"]
                 return _own(self.taken(at, key), self.layout[at])
-        layout = primitive.impl(self.layout, **keywords)
-        return self.view(lambda x: bind(primitive, (x,), keywords), layout, primitive, keywords)
+        return self.view(primitive, keywords)
 
-    def view(
-        self,
-        compute: Callable[[Any], Any],
-        layout: Any,
-        primitive: Primitive | None = None,
-        keywords: Any = None,
-    ) -> Any:
-        """What ``compute`` makes of this array: a view if ``layout``, made alike, is one."""
-        if type(layout) is np.ndarray and np.may_share_memory(layout, self.layout):
-            return _array(View(self, compute, layout, primitive, keywords))
-        return _own(compute(self.current()), layout)
+    def view(self, function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
+        """``function(z, **keywords)`` of this array z: a view if NumPy makes one."""
+        layout = function(self.layout, **keywords)
+        if self.shares(layout):
+            return _array(View(self, function, keywords, layout))
+        return _own(function(self.current(), **keywords), layout)
+
+    def shares(self, layout: Any) -> bool:
+        """Whether what was made of the layout is a view of it."""
+        return type(layout) is np.ndarray and np.may_share_memory(layout, self.layout)
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         """The elements at an index, as they are now."""
@@ -166,14 +161,12 @@ class Buffer(Trace):
             self.sealed = "a checkpointed function took it from its surroundings, and runs again"
         return is_own
 
-    def write(
-        self, tracer: Tracer, at: Any, v: Any, written: str = "z[i] = v", instead: str = ""
-    ) -> None:
-        """``tracer[at] = v``."""
+    def write(self, at: Any, v: Any, written: str, fresh: bool = False) -> None:
+        """``z[at] = v``, where v may be ``fresh``: the result of an operation that nobody has."""
         if type(v) is Tracer and type(v.owner) is View and v.owner.is_part(self, at):
             return  # of z[i] += v, after the sum has been written to z[i]
         self.check(written)
-        key = _place(at, self.form)
+        key = None if at is Ellipsis else _place(at, self.form)
         if key is not None:
             v = fitted(v, self.dtype, self.form[len(key) :])
             if type(v) is Tracer and isinstance(raw(v), np.ndarray):
@@ -184,7 +177,7 @@ class Buffer(Trace):
         elif _is_whole(at):
             v = fitted(v, self.dtype, self.form)
             self.pending = {}
-            self._hold(duplicate(v) if type(v) is Tracer else np.array(v))
+            self._hold(v if fresh else duplicate(v) if type(v) is Tracer else np.array(v))
         else:
             self._hold(put(self.current(), at, v))
         self.version += 1
@@ -227,27 +220,29 @@ class Buffer(Trace):
 
 
 class View(Buffer):
-    """A part of another writable array, or the whole of it in another shape."""
+    """A part of another such array, or the whole of it in another shape. What is no primitive
+    makes a view that NumPy does not let write."""
 
     transform = "a view of an array that is written to"
 
     def __init__(
         self,
         base: Buffer,
-        compute: Callable[[Any], Any],
+        function: Callable[..., Any],
+        keywords: dict[str, Any],
         layout: np.ndarray,
-        primitive: Primitive | None,
-        keywords: Any,
+        content: Any = None,
     ) -> None:
         super().__init__(base.content, layout)
         self.form = layout.shape
         self.dtype = layout.dtype
         self.made = base.made
         self.base = base
-        self.compute = compute
-        self.primitive = primitive
+        self.function = function
         self.keywords = keywords
         self.version = -1  # of the root, when the content was computed
+        if content is not None:
+            self.content, self.version = content, self.root.version
 
     @property
     def root(self) -> Buffer:
@@ -255,17 +250,19 @@ class View(Buffer):
 
     def is_part(self, base: Buffer, at: Any) -> bool:
         """Whether this is ``base[at]``."""
-        is_index = self.base is base and self.primitive is not None
-        return is_index and _is_basic(at) and self.keywords.get("at", _is_basic) == at
+        return self.base is base and is_basic(at) and self.keywords.get("at", is_basic) == at
 
     def current(self) -> Any:
         root = self.root
         is_own = root.looked_at()
         if self.version == root.version:
             return self.content
-        at = self.keywords["at"] if self.primitive and "at" in self.keywords else None
+        at = self.keywords.get("at")
         key = None if at is None else _place(at, self.base.form)
-        content = self.compute(self.base.current()) if key is None else self.base.taken(at, key)
+        if key is None:
+            content = self.function(self.base.current(), **self.keywords)
+        else:
+            content = self.base.taken(at, key)
         if is_own:
             self._hold(content)
             self.version = root.version
@@ -274,13 +271,12 @@ class View(Buffer):
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         return getitem(self.current(), at)
 
-    def write(
-        self, tracer: Tracer, at: Any, v: Any, written: str = "z[i] = v", instead: str = ""
-    ) -> None:
+    def write(self, at: Any, v: Any, written: str, fresh: bool = False) -> None:
         if type(v) is Tracer and type(v.owner) is View and v.owner.is_part(self, at):
             return
-        primitive = self.primitive
-        if not self.layout.flags.writeable or self.dtype != self.base.dtype or primitive is None:
+        function = self.function
+        is_linear = isinstance(function, Primitive) and self.dtype == self.base.dtype
+        if not is_linear or not self.layout.flags.writeable:
             raise TypeError(
                 f"{written} cannot change this view, which is read-only. Write to the array that "
                 f"it is a view of, or to a copy, np.copy(z)."
@@ -288,14 +284,14 @@ class View(Buffer):
         whole = _is_whole(at)
         new = fitted(v, self.dtype, self.form) if whole else put(self.current(), at, v)
         base = self.base
-        if primitive.name == "index":
-            base.write(tracer, self.keywords["at"], new, written)
+        if "at" in self.keywords:
+            base.write(self.keywords["at"], new, written, fresh or not whole)
             return
         # These operations only rearrange, so that their transposes undo them.
-        pull = primitive.pulls[0]
+        pull = function.pulls[0]  # type: ignore[attr-defined]
         form = Like(base.layout)
         residuals = gather(pull, 0, [form, None], self.keywords, lambda r, k: r)
-        base.write(tracer, ..., pull.call(new, residuals), written)
+        base.write(..., pull.call(new, residuals), written, fresh or not whole)
 
 
 def _array(buffer: Buffer) -> Tracer:
@@ -311,12 +307,81 @@ def writable(value: Any, prototype: Any = None) -> Tracer:
     value = frozen(value)
     if type(value) is not Tracer and not isinstance(value, np.ndarray):
         value = np.array(value)
-    plain, layout = raw(prototype), None
-    if isinstance(plain, np.ndarray) and plain.size:
-        one = plain[(0,) * (plain.ndim - len(value.shape))]
-        if np.shape(one) == value.shape and not one.flags.c_contiguous:
-            layout = np.empty_like(one, value.dtype)
-    return _array(Buffer(value, layout))
+    one = _unlike_c(prototype, value.shape)
+    return _array(Buffer(value, None if one is None else np.empty_like(one, value.dtype)))
+
+
+def _unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The memory of the array ``t``, which for a user has ``shape``, or of one of its examples,
+    unless its elements are side by side in C's order."""
+    plain = raw(t)
+    if not isinstance(plain, np.ndarray) or not plain.size:
+        return None
+    one = plain[(0,) * (plain.ndim - len(shape))]
+    return one if np.shape(one) == shape and not one.flags.c_contiguous else None
+
+
+def is_scalar(t: Tracer) -> bool:
+    """Whether ``t`` is a number, and no array of no dimensions, so that nothing is written to it.
+    Of numbers of many examples there is an array."""
+    if t.owner.writable or t.shape:
+        return False
+    plain = raw(t)
+    return plain.ndim > 0 if isinstance(plain, np.ndarray) else True
+
+
+# Writing.
+
+
+def write(z: Tracer, at: Any, v: Any, written: str = "z[i] = v", fresh: bool = False) -> None:
+    """``z[at] = v``, which errors call ``written``. Nobody else has a name for a ``fresh`` v."""
+    opened(z, written).write(at, v, written, fresh)
+
+
+FUNCTIONS[operator.setitem] = write
+
+
+def opened(t: Tracer, written: str) -> Buffer:
+    """What the array ``t`` holds, which from now on is written to."""
+    while not t.owner.writable:
+        if is_scalar(t):
+            raise TypeError(
+                f"{written} cannot change a number ({t.owner.label}). Write z = np.copy(z) for an "
+                f"array of no dimensions that is written to."
+            )
+        root = t
+        while root.origin is not None:
+            root = root.origin[0]
+        _open(root)
+    return t.owner  # type: ignore[return-value]
+
+
+def _open(root: Tracer) -> None:
+    """Make arrays to write to of ``root`` and of all its views."""
+    layout = _unlike_c(root, root.shape)
+    if layout is not None and not layout.flags.writeable:
+        layout = np.empty_like(layout)
+    _become(root, Buffer(frozen(root), layout))
+    rest = [root]
+    while rest:
+        base = rest.pop()
+        buffer: Any = base.owner
+        for ref in base.views or ():
+            view = ref()
+            if view is None:
+                continue
+            _, function, keywords = view.origin  # type: ignore[misc]
+            view.origin = None
+            layout = function(buffer.layout, **keywords)
+            if buffer.shares(layout):
+                _become(view, View(buffer, function, keywords, layout, frozen(view)))
+                rest.append(view)
+        base.views = None
+
+
+def _become(t: Tracer, buffer: Buffer) -> None:
+    t.owner, t.node = buffer, None
+    del t.value
 
 
 def _own(copy: Any, layout: Any) -> Any:
@@ -325,14 +390,14 @@ def _own(copy: Any, layout: Any) -> Any:
 
 
 def is_writable(t: Any) -> bool:
-    """Whether ``t`` is an array that traced values may be written to."""
+    """Whether ``t`` is an array that was made to be written to, or has been written to."""
     return type(t) is Tracer and t.owner.writable
 
 
 def released(t: Any) -> Any:
     """The same for a caller: an array of his own where it is plain."""
     value = frozen(t)
-    return value.copy() if value is not t and isinstance(value, np.ndarray) else value
+    return value.copy() if is_writable(t) and isinstance(value, np.ndarray) else value
 
 
 def _place(at: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -356,15 +421,6 @@ _ALL = slice(None)
 
 def _is_whole(at: Any) -> bool:
     return at is Ellipsis or (type(at) is slice and at == _ALL)
-
-
-def _is_basic(at: Any) -> bool:
-    """Whether NumPy gives a view for this index."""
-    parts = at if type(at) is tuple else (at,)
-    return all(
-        a is None or a is Ellipsis or type(a) in (int, slice) or isinstance(a, np.integer)
-        for a in parts
-    )
 
 
 def duplicate(t: Tracer) -> Any:

@@ -1,0 +1,43 @@
+"""``t.flat``: the elements of an array one after the other, to look at and to write to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core import Tracer, frozen
+
+
+class Flat:
+    """What ``t.flat`` is: indexing copies elements, and writing changes those of ``t``, in C's
+    order whatever the layout in memory. NumPy's functions take it as an array of one axis."""
+
+    __slots__ = ("base",)
+
+    def __init__(self, base: Tracer) -> None:
+        self.base = base
+
+    def __getitem__(self, at: Any) -> Any:
+        return frozen(np.ravel(self.base)[at])
+
+    def __setitem__(self, at: Any, v: Any) -> None:
+        places = np.arange(self.base.size)[at]
+        self.base[np.unravel_index(places, self.base.shape)] = v
+
+    def __len__(self) -> int:
+        return len(np.ravel(self.base))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(np.ravel(self.base))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return function(*map(_elements, args), **kwargs)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return getattr(ufunc, method)(*map(_elements, inputs), **kwargs)
+
+
+def _elements(x: Any) -> Any:
+    return np.ravel(x.base) if type(x) is Flat else x
