@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .errors import DerivativeLostError, UnsupportedError, assignment
+from .errors import DerivativeLostError, UnsupportedError, blamed
 from .trace import WEAK, Trace
 
 # Filled by the verbs of funcgrad.verbs.
@@ -297,16 +297,7 @@ class Tracer:
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        where = assignment()
-        if where:
-            what, instead = f"z[i] = t{where}", _LIKE
-        else:
-            what = "np.array, np.asarray or another conversion to a plain array"
-            instead = (
-                "np.stack([t, u]) for np.array([t, u]) or np.sin([t, u]), np.zeros(n, like=t) for "
-                "a plain z in z[i] = t, np.broadcast_to(t, shape) for np.full(shape, t), "
-                "np.dot(plain, t) for plain.dot(t), t.astype(d) for a cast"
-            )
+        what, instead = "np.asarray(t)", "np.stack([t, u]) for np.sin([t, u])"
         plain = self.owner.lose(self, lambda x: np.array(x, dtype), what, instead)
         if copy is not True:
             self.owner.share(self)
@@ -377,12 +368,7 @@ class Tracer:
         return self.owner.look(self, operator.index, "index(t)")
 
     def __float__(self) -> float:
-        where = assignment()
-        if where:
-            return self.owner.lose(self, float, f"z[i] = t{where}", _LIKE)
-        what = "float(t), or a math function or an assignment z[i] = t that calls it,"
-        instead = "np.sin(t) for math.sin(t), np.zeros(n, like=t) for a plain z in z[i] = t"
-        return self.owner.lose(self, float, what, instead)
+        return self.owner.lose(self, float, "float(t)", "np.sin(t) for math.sin(t)")
 
     def __complex__(self) -> complex:
         return self.owner.lose(self, complex, "complex(t)", "t + 0j")
@@ -402,9 +388,6 @@ class Tracer:
 
 _ARRAYS = (np.ndarray, Tracer)
 
-#: What to write for a plain array that a traced value is assigned to.
-_LIKE = "z = np.zeros(n, like=t) for z = np.zeros(n), or z = np.stack([...]) of all its elements"
-
 
 def _ufunc_name(ufunc: Any) -> str:
     """What errors call a ufunc: np.sin, and scipy.special.erf once that is declared."""
@@ -415,10 +398,11 @@ def _ufunc_name(ufunc: Any) -> str:
 def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     """A call of ``ufunc`` whose results are written to the arrays ``out``."""
     if any(o is not None and type(o) is not Tracer for o in out):
+        where, _ = blamed()
         raise DerivativeLostError(
-            f"{_ufunc_name(ufunc)} with out= a plain array would lose a derivative. "
-            f"Write z = z + t for z += t, z = np.zeros(n, like=t) for z = np.zeros(n), or leave "
-            f"out= away."
+            f"{_ufunc_name(ufunc)} with out= a plain array z, as in z += t,{where} would lose a "
+            f"derivative. Write z = z + t, z = np.zeros(n, like=t) for z = np.zeros(n), "
+            f"np.array(z, like=t) for any other plain z, or leave out= away."
         )
     if all(o is None for o in out):
         return getattr(ufunc, method)(*inputs, **kwargs)

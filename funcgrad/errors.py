@@ -8,6 +8,7 @@ from __future__ import annotations
 import linecache
 import re
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,58 @@ class LoopWarning(UserWarning):
     """An operation has no batch rule, so that vmap runs it one example at a time."""
 
 
-_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(np.__file__).parent))
+# The line that is to blame, and what to write in its place.
+
+_PATHS = sysconfig.get_paths()
+_OURS = (str(Path(__file__).parent), str(Path(np.__file__).parent))
+_LIBRARIES = (*_OURS, *(_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")))
+
+#: What a line has in it that loses a derivative, and the remedy; the first that is found counts.
+_REMEDIES = [
+    (re.compile(pattern), remedy)
+    for pattern, remedy in {
+        r"\bmath\.fsum\(": r"np.sum(np.stack([...])) for math.fsum([...])",
+        r"\bmath\.(\w+)\(": r"np.\1(t) for math.\1(t)",
+        r"\b(float|int|complex|statistics\.\w+)\(": r"t itself for \1(t)",
+        r"\bnp\.(float|complex)(\d+)\(": r"t.astype(np.\1\2) for np.\1\2(t)",
+        r"\b(vectorize|frompyfunc)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+        r"\bnp\.[rc]_\[": r"np.concatenate, np.stack or np.column_stack for np.r_ and np.c_",
+        r"\bnp\.(asarray_chkfinite|as(?:any|\w+ous|\w+ran)array|require)\(": r"t for np.\1(t)",
+        r"\bnp\.(array|asarray)\(": r"np.\1([t, u], like=t), np.stack([t, u]), or t itself",
+        r"\bnp\.full\(": r"np.full(shape, t, like=t), np.broadcast_to(t, shape)",
+        r"\bnp\.(full_like|arange)\(": r"funcgrad.numpy.\1",
+        r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
+        r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
+        r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
+        r"\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
+        r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",
+        r"\bPolynomial\(": r"np.polyval(c[::-1], x) for Polynomial(c)(x)",
+        r"\](?: *|\w* *[-+*/%@&|^<>]+)=[^=]|\.(fill|put)\(": r"z = np.zeros(n, like=t) for "
+        r"z = np.zeros(n), np.array(z, like=t) for any other plain z, or z = np.stack([...]) of "
+        r"all its elements",
+    }.items()
+]
 
 
-def assignment() -> str:
-    """Where the user's code is, if that line assigns to elements of an array; otherwise empty."""
+def blamed() -> tuple[str, str]:
+    """Where the user's code is, as in " at model.py:3, z[1] = x[0],", and what to write in the
+    place of that line; each is empty where it is not known."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_NOT_THE_USERS):
+    found = None
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if found is None and not name.startswith(_OURS):
+            found = frame
+        if not name.startswith(_LIBRARIES):
+            found = frame
+            break
         frame = frame.f_back
-    if frame is None:
-        return ""
-    name, number = frame.f_code.co_filename, frame.f_lineno
+    if found is None:
+        return "", ""
+    name, number = found.f_code.co_filename, found.f_lineno
     line = linecache.getline(name, number).strip()
-    is_write = re.search(r"\]\s*([-+*/%@]|//|\*\*)?=[^=]", line)
-    converts = re.search(r"\b(float|array|asarray|math\.\w+)\(", line)
-    return f" at {Path(name).name}:{number}, {line}," if is_write and not converts else ""
+    if not line:
+        return "", ""
+    matches = ((pattern.search(line), remedy) for pattern, remedy in _REMEDIES)
+    remedies = (match.expand(remedy) for match, remedy in matches if match)
+    return f" at {Path(name).name}:{number}, {line},", next(remedies, "")

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from .errors import DerivativeLostError, LeakedTracerError
+from .errors import DerivativeLostError, LeakedTracerError, blamed
 
 births = itertools.count(1)
 
@@ -73,10 +73,11 @@ class Trace:
 
     def lose(self, tracer: Any, convert: Callable[[Any], Any], what: str, instead: str) -> Any:
         """``convert`` of the value of ``tracer``, whose derivative that loses: refused."""
+        where, remedy = blamed()
         raise DerivativeLostError(
-            f"{what} would turn a traced value of shape {tracer.shape} and dtype {tracer.dtype} "
-            f"into a plain number and lose its derivative ({self.label}). Write {instead}, "
-            f"or funcgrad.value(t) where the plain number is meant."
+            f"{what}{where} would turn a traced value of shape {tracer.shape} and dtype "
+            f"{tracer.dtype} into a plain number and lose its derivative ({self.label}). Write "
+            f"{remedy or instead}, or funcgrad.value(t) where the plain number is meant."
         )
 
 

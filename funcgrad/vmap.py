@@ -15,7 +15,7 @@ import numpy as np
 from . import tree
 from .batching import spread
 from .core import Primitive, Tracer, frozen
-from .errors import DerivativeLostError
+from .errors import DerivativeLostError, blamed
 from .trace import Trace
 from .transform import described, is_number, named, run
 from .tree.nodes import KINDS
@@ -56,10 +56,11 @@ class Batch(Trace):
     def lose(
         self, tracer: Tracer, convert: Callable[[Any], Any], what: str, instead: str
     ) -> NoReturn:
+        where, remedy = blamed()
         raise DerivativeLostError(
-            f"{what} would turn {self.size} examples of shape {tracer.shape} and dtype "
+            f"{what}{where} would turn {self.size} examples of shape {tracer.shape} and dtype "
             f"{tracer.dtype} into one plain array ({self.label}). Write np.take_along_axis for "
-            f"table[t] and np.take(table, t), {instead}."
+            f"table[t] and np.take(table, t), {remedy or instead}."
         )
 
     def stack(self, t: Any) -> Any:

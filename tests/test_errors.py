@@ -232,7 +232,7 @@ LOST = {
     "array.array": (lambda t: array.array("d", [t])[0], r"value\(t\)"),
     "item": (lambda t: t.item() * t, r"t\.item\(\)"),
     "tolist": (lambda t: t.tolist(), r"t\.tolist\(\).*list\(t\)"),
-    "z[0] = t": (lambda t: assign(np.zeros(3), 0, t), r"z\[i\] = t.*np\.stack"),
+    "z[0] = t": (lambda t: assign(np.zeros(3), 0, t), r"z\[at\] = t.*np\.stack"),
     "z[0, 0] = t": (lambda t: assign(np.zeros((2, 2)), (0, 0), t), r"np\.stack"),
     "z[:2] = t": (lambda t: assign(np.zeros(3), slice(2), t), r"np\.stack"),
     "z[...] = t": (lambda t: assign(np.zeros(3), ..., t), r"np\.stack"),
@@ -372,3 +372,24 @@ def test_a_subclass_of_float():
 def test_a_cotangent_of_no_numbers(g, dtype):
     with pytest.raises(ValueError, match=f"dtype {dtype}"):
         vjp(lambda x: 2 * x, np.ones(3))[1](g)
+
+
+def remedied(x):
+    table = np.eye(2)
+    kind = x[0] > 0
+    if kind:
+        return table.dot(x)
+    table += x
+    return table
+
+
+@pytest.mark.parametrize(
+    "x, words",
+    [
+        ([1.0, 2.0], r"return table\.dot\(x\).*np\.dot\(x, t\) for x\.dot\(t\)"),
+        ([-1.0, 2.0], r"table \+= x.*np\.array\(z, like=t\)"),
+    ],
+)
+def test_an_error_names_the_line_and_the_remedy(x, words):
+    with pytest.raises(fg.DerivativeLostError, match=rf"test_errors\.py:\d+, {words}"):
+        grad(remedied)(np.array(x))

@@ -165,7 +165,7 @@ def test_values_may_be_looked_at_and_the_printout_says_so():
 
     graph = make_graph(f)(np.float64(2.0))
     assert str(graph).endswith(
-        "looked at values: float(t), complex(t), t.item(), t.tolist(), np.array"
+        "looked at values: float(t), complex(t), t.item(), t.tolist(), np.asarray(t)"
     )
     assert "multiply(x, complex128(12+0j))" in str(graph)
 
