@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import FUNCTIONS, Tracer, holds_tracer, operand
+from .core import FUNCTIONS, Tracer, holds_tracer, operand, strip
 from .errors import UnsupportedError
 from .rules import inplace
 from .rules.assignment import joined
@@ -109,6 +109,33 @@ def asarray(a: Any, dtype: Any = None) -> Any:
         return np.asarray(a, dtype)
     value = a if type(a) is Tracer else joined(a)
     return value if dtype is None else value.astype(dtype)
+
+
+def _converting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which makes an array of what is none: of a traced value as ``asarray`` does."""
+
+    @functools.wraps(function)
+    def converted(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return asarray(a, dtype) if holds_tracer(a) else function(a, dtype, *args, **kwargs)
+
+    return converted
+
+
+asanyarray = _converting(np.asanyarray)
+ascontiguousarray = _converting(np.ascontiguousarray)
+asfortranarray = _converting(np.asfortranarray)
+require = _converting(np.require)
+
+
+def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    """``np.asarray_chkfinite``: ``asarray`` of what must be finite.
+
+    >>> import funcgrad as fg
+    >>> float(fg.grad(lambda x: fg.numpy.asarray_chkfinite([x, 1.0]).sum())(2.0))
+    1.0
+    """
+    np.asarray_chkfinite(strip(a), dtype, order)
+    return asarray(a, dtype)
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:

@@ -629,6 +629,23 @@ def with_one_import(x):
     return fg.numpy.sum(z) + np.sum(w * ramp) + fg.numpy.full_like(np.ones(2), x[0, 2]) @ w[:2]
 
 
+@pytest.mark.parametrize(
+    "name", "asanyarray ascontiguousarray asfortranarray asarray_chkfinite require".split()
+)
+def test_funcgrad_numpy_converts_what_is_traced_by_leaving_it_as_it_is(name):
+    convert = getattr(fg.numpy, name)
+    np.testing.assert_array_equal(grad(lambda x: np.sum(convert(x) ** 2))(X), 2.0 * X)
+    np.testing.assert_array_equal(
+        grad(lambda x: convert([x[0, 0], 1.0]) @ X[0, :2])(X), [[X[0, 0], 0, 0], [0, 0, 0]]
+    )
+    assert type(convert([1.0, 2.0])) is np.ndarray
+
+
+def test_what_is_not_finite_is_said_so():
+    with pytest.raises(ValueError, match="infs or NaNs"):
+        grad(lambda x: np.sum(fg.numpy.asarray_chkfinite(x * np.inf)))(X)
+
+
 def test_funcgrad_numpy_makes_arrays_to_write_to():
     np.testing.assert_allclose(fg.value_and_grad(with_one_import)(X)[0], with_one_import(X))
     fg.check_grads(with_one_import, (X,), order=2)
