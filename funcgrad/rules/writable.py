@@ -166,7 +166,7 @@ class Buffer(Trace):
         if type(v) is Tracer and type(v.owner) is View and v.owner.is_part(self, at):
             return  # of z[i] += v, after the sum has been written to z[i]
         self.check(written)
-        key = None if at is Ellipsis else _place(at, self.form)
+        key = _place(at, self.form)
         if key is not None:
             v = fitted(v, self.dtype, self.form[len(key) :])
             if type(v) is Tracer and isinstance(raw(v), np.ndarray):
@@ -402,14 +402,16 @@ def released(t: Any) -> Any:
 
 def _place(at: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """The index as numbers of the first axes, from 0 on, if it takes all of the other axes."""
+    if type(at) is slice or at is Ellipsis:
+        return None
     parts = at if type(at) is tuple else (at,)
     if len(parts) > len(shape):
         return None
     place: list[int] = []
     for k, (a, n) in enumerate(zip(parts, shape)):
         if type(a) is not int and not isinstance(a, np.integer):
-            whole = all(type(b) is slice and b == _ALL for b in parts[k:])
-            return tuple(place) if place and whole else None
+            whole = place and all(type(b) is slice and b == _ALL for b in parts[k:])
+            return tuple(place) if whole else None
         if not -n <= a < n:
             raise IndexError(f"index {a} is out of bounds for axis {k} with size {n}")
         place.append(int(a) % n)
