@@ -12,7 +12,7 @@ from ..core import OPERANDS, OPERATORS, Tracer, call, frozen, operand, put_into
 from ..errors import UnsupportedError
 from . import constants, contractions, elementwise, inplace
 from .flat import Flat
-from .writable import is_scalar, write
+from .opening import is_scalar, write
 
 _DECLARES_OPERATORS = (constants, contractions, elementwise)
 

@@ -11,8 +11,7 @@ write makes a new value ::
 
 that belongs to the youngest trace of the two, as any result does. So z need not know beforehand
 which transform will write to it, or whether any will. An argument or the result of an operation
-becomes such an array when it is first written to, and with it all that shares its memory in NumPy:
-each view has noted where it came from, and the array has its living views (``core.seen``).
+becomes such an array when it is first written to: see ``funcgrad.rules.opening``.
 
 NumPy's views are seen from both sides: ``row = z[i]`` is a writable array whose value is computed
 again after a write to z, and a write to row is a write to z. Whether an operation gives a view or a
@@ -26,14 +25,13 @@ looked at, other than at places just written. So a loop that fills an array, or 
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, Primitive, Tracer, bind, frozen, present, raw
+from ..core import Primitive, Tracer, bind, frozen, present, raw
 from ..pull import Like, gather
 from ..trace import Trace, births
 from .assignment import fitted, put
@@ -307,11 +305,11 @@ def writable(value: Any, prototype: Any = None) -> Tracer:
     value = frozen(value)
     if type(value) is not Tracer and not isinstance(value, np.ndarray):
         value = np.array(value)
-    one = _unlike_c(prototype, value.shape)
+    one = unlike_c(prototype, value.shape)
     return _array(Buffer(value, None if one is None else np.empty_like(one, value.dtype)))
 
 
-def _unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+def unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     """The memory of the array ``t``, which for a user has ``shape``, or of one of its examples,
     unless its elements are side by side in C's order."""
     plain = raw(t)
@@ -319,69 +317,6 @@ def _unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
         return None
     one = plain[(0,) * (plain.ndim - len(shape))]
     return one if np.shape(one) == shape and not one.flags.c_contiguous else None
-
-
-def is_scalar(t: Tracer) -> bool:
-    """Whether ``t`` is a number, and no array of no dimensions, so that nothing is written to it.
-    Of numbers of many examples there is an array."""
-    if t.owner.writable or t.shape:
-        return False
-    plain = raw(t)
-    return plain.ndim > 0 if isinstance(plain, np.ndarray) else True
-
-
-# Writing.
-
-
-def write(z: Tracer, at: Any, v: Any, written: str = "z[i] = v", fresh: bool = False) -> None:
-    """``z[at] = v``, which errors call ``written``. Nobody else has a name for a ``fresh`` v."""
-    opened(z, written).write(at, v, written, fresh)
-
-
-FUNCTIONS[operator.setitem] = write
-
-
-def opened(t: Tracer, written: str) -> Buffer:
-    """What the array ``t`` holds, which from now on is written to."""
-    while not t.owner.writable:
-        if is_scalar(t):
-            raise TypeError(
-                f"{written} cannot change a number ({t.owner.label}). Write z = np.copy(z) for an "
-                f"array of no dimensions that is written to."
-            )
-        root = t
-        while root.origin is not None:
-            root = root.origin[0]
-        _open(root)
-    return t.owner  # type: ignore[return-value]
-
-
-def _open(root: Tracer) -> None:
-    """Make arrays to write to of ``root`` and of all its views."""
-    layout = _unlike_c(root, root.shape)
-    if layout is not None and not layout.flags.writeable:
-        layout = np.empty_like(layout)
-    _become(root, Buffer(frozen(root), layout))
-    rest = [root]
-    while rest:
-        base = rest.pop()
-        buffer: Any = base.owner
-        for ref in base.views or ():
-            view = ref()
-            if view is None:
-                continue
-            _, function, keywords = view.origin  # type: ignore[misc]
-            view.origin = None
-            layout = function(buffer.layout, **keywords)
-            if buffer.shares(layout):
-                _become(view, View(buffer, function, keywords, layout, frozen(view)))
-                rest.append(view)
-        base.views = None
-
-
-def _become(t: Tracer, buffer: Buffer) -> None:
-    t.owner, t.node = buffer, None
-    del t.value
 
 
 def _own(copy: Any, layout: Any) -> Any:

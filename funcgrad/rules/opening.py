@@ -1,0 +1,77 @@
+"""How an array that was not made for it comes to be written to: ``y = 2.0 * t; y[0] = 1.0``.
+
+When an argument or the result of an operation is first written to, it becomes an array as
+``funcgrad.rules.writable`` has it, holding what it was: the same object, so that every name of it
+sees what is written. All that shares its memory in NumPy becomes one with it. A view has noted
+where it came from, and an array which views of it live (``core.seen``).
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..core import FUNCTIONS, Tracer, frozen, raw
+from .writable import Buffer, View, unlike_c
+
+
+def is_scalar(t: Tracer) -> bool:
+    """Whether ``t`` is a number, and no array of no dimensions, so that nothing is written to it.
+    Of numbers of many examples there is an array."""
+    if t.owner.writable or t.shape:
+        return False
+    plain = raw(t)
+    return plain.ndim > 0 if isinstance(plain, np.ndarray) else True
+
+
+def write(z: Tracer, at: Any, v: Any, written: str = "z[i] = v", fresh: bool = False) -> None:
+    """``z[at] = v``, which errors call ``written``. Nobody else has a name for a ``fresh`` v."""
+    opened(z, written).write(at, v, written, fresh)
+
+
+FUNCTIONS[operator.setitem] = write
+
+
+def opened(t: Tracer, written: str) -> Buffer:
+    """What the array ``t`` holds, which from now on is written to."""
+    while not t.owner.writable:
+        if is_scalar(t):
+            raise TypeError(
+                f"{written} cannot change a number ({t.owner.label}). Write z = np.copy(z) for an "
+                f"array of no dimensions that is written to."
+            )
+        root = t
+        while root.origin is not None:
+            root = root.origin[0]
+        _open(root)
+    return t.owner  # type: ignore[return-value]
+
+
+def _open(root: Tracer) -> None:
+    """Make arrays to write to of ``root`` and of all its views."""
+    layout = unlike_c(root, root.shape)
+    if layout is not None and not layout.flags.writeable:
+        layout = np.empty_like(layout)
+    _become(root, Buffer(frozen(root), layout))
+    rest = [root]
+    while rest:
+        base = rest.pop()
+        buffer: Any = base.owner
+        for ref in base.views or ():
+            view = ref()
+            if view is None:
+                continue
+            _, function, keywords = view.origin  # type: ignore[misc]
+            view.origin = None
+            layout = function(buffer.layout, **keywords)
+            if buffer.shares(layout):
+                _become(view, View(buffer, function, keywords, layout, frozen(view)))
+                rest.append(view)
+        base.views = None
+
+
+def _become(t: Tracer, buffer: Buffer) -> None:
+    t.owner, t.node = buffer, None
+    del t.value
