@@ -273,19 +273,18 @@ def _declare(ufunc: Any, name: str) -> None:
         FUNCTIONS.setdefault(ufunc, _refusing(called))
         return
     rules = [_unknown(called, row) if isinstance(row, str) else row for row in RULES[name]]
-    pulls = [rule and _in_double(Pull(rule, elementwise=True)) for rule in rules]
-    pulls = pulls if any(pulls) else None
+    pulls = [rule and _in_double(rule) for rule in rules] if any(rules) else None
     # Of two threads that declare the same ufunc the second finds the primitive of the first.
     UFUNCS.setdefault(ufunc, Primitive(called, ufunc, pulls, pulls, aligned, dispatches=True))
 
 
-def _in_double(pull: Pull) -> Pull:
+def _in_double(rule: Rule) -> Pull:
     """The rule on double precision; what it gives gets the cotangent's precision again. SciPy's
     ufuncs compute so too, and the formulas have differences and large powers in them."""
-    if not pull.sources:
-        return pull
-    rule = pull.call
-    pull.call = lambda g, residuals: rule(g, _double(residuals))
+    pull = Pull(rule, elementwise=True)
+    if pull.sources:
+        call = pull.call
+        pull.call = lambda g, residuals: call(g, _double(residuals))
     return pull
 
 

@@ -47,7 +47,8 @@ def _sech_squared(x: Any) -> Any:
         decaying = np.where(np.real(x) > 0, -x, x)
         return np.where(far, 4.0 * np.exp(2.0 * decaying), inverse * inverse)[()]
     e = np.exp(-2.0 * np.abs(x))
-    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+    total = 1.0 + e
+    return 4.0 * e / (total * total)
 
 
 #: 1 / cosh² x, which 1 − tanh² x gives only where tanh x has not come close to ±1.
