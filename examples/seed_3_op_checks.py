@@ -44,9 +44,9 @@ OPERATIONS = {
     "sigmoid": (
         lambda x: np.sum(nn.sigmoid(x)),
         (U,),
-        lambda x: (_sigmoid(x) * (1.0 - _sigmoid(x)),),
+        lambda x: (_sigmoid(x) * _sigmoid(-x),),
     ),
-    "tanh": (lambda x: np.sum(np.tanh(x)), (U,), lambda x: (1.0 - np.tanh(x) ** 2,)),
+    "tanh": (lambda x: np.sum(np.tanh(x)), (U,), lambda x: (1.0 / np.cosh(x) ** 2,)),
     "W @ x": (
         lambda w, x: np.sum(w @ x),
         (W, U),

@@ -13,9 +13,9 @@ the tangent ``t``); the others are among ::
 and any other name is a keyword of the call (``axis``, ``keepdims`` …) with the rule's own default.
 So ::
 
-    elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
+    elementwise(np.exp, lambda g, ans: g * ans)
 
-keeps only tanh's result, and the same line pulls a cotangent back, pushes a tangent forward and
+keeps only exp's result, and the same line pulls a cotangent back, pushes a tangent forward and
 batches. Where a verb cannot know how to batch, ``batch`` says it (see ``funcgrad.batching``);
 without it vmap runs one example at a time, with a warning. Rule bodies are plain NumPy, which runs
 on raw arrays at first order and traces like any other code when a derivative is differentiated

@@ -24,6 +24,10 @@ def scatter_at(x, places):
     return own("scatter_traced")(x, places, at=Slot(0), shape=(3,), dtype=x.dtype)
 
 
+def softmax_of_two(x, y):
+    return own("softmax_of_two")(x, y, rate=1.5)
+
+
 def draw(shape, low=-2.0, high=2.3, seed=0):
     """Values spread over [low, high], no two alike, in no order."""
     size = int(np.prod(shape))
@@ -98,7 +102,7 @@ ELEMENTWISE = [
     Elementwise("power", np.float_power, (POSITIVE, EVERYWHERE)),
     Elementwise("power", lambda x: np.float_power(x, 2.5), (POSITIVE,)),
     Elementwise("power", lambda x: x ** np.uint8(2), (POSITIVE,)),
-    Elementwise("maximum", lambda x, y: np.clip(x, y, y + 1.0), (EVERYWHERE, (-1.7, 2.4))),
+    Elementwise("maximum", lambda x, y: np.clip(x, y, 1.5), (EVERYWHERE, (-1.7, 2.4))),
     Elementwise("remainder", np.remainder, ((3.1, 3.9), (1.1, 1.4))),
     Elementwise("fmod", np.fmod, ((-3.9, -3.1), (1.1, 1.4))),
     Elementwise("heaviside", lambda h: np.heaviside(0.0, h), (EVERYWHERE,)),
@@ -108,7 +112,9 @@ ELEMENTWISE = [
     Elementwise("annihilate", lambda y: own("annihilate")(1.0, y), (EVERYWHERE,)),
     Elementwise("power_dx", own("power_dx"), (POSITIVE, EVERYWHERE)),
     Elementwise("power_dy", own("power_dy"), (POSITIVE, EVERYWHERE)),
-    Elementwise("softmax_of_two", own("softmax_of_two"), (EVERYWHERE, EVERYWHERE)),
+    Elementwise("softmax_of_two", softmax_of_two, (EVERYWHERE, EVERYWHERE)),
+    Elementwise("over_square", own("over_square"), (EVERYWHERE, POSITIVE)),
+    Elementwise("sech_squared", own("sech_squared"), (EVERYWHERE,)),
     Elementwise("unit", own("unit"), (EVERYWHERE, POSITIVE)),
     Elementwise("sinc_derivative", lambda x: own("sinc_derivative")(x, order=2), ((-5.0, 5.0),)),
     Elementwise("nextafter", np.nextafter, (EVERYWHERE, (3.0, 4.0))),
@@ -565,4 +571,4 @@ REAL_ONLY = {
     *("fft.rfft", "fft.ihfft"),
 }
 #: Parts of the derivatives of these.
-REAL_HELPERS = {"softmax_of_two", "gate", "i0_derivative"}
+REAL_HELPERS = {"softmax_of_two", "over_square", "gate", "i0_derivative"}

@@ -191,6 +191,7 @@ EXACT = {
     "rgamma at a pole of gamma": ("rgamma", [-3.0], -6.0),
     "psi reflected": ("psi", [-0.5], math.pi**2 / 2 + 4.0),
     "exprel at 0": ("exprel", [0.0], 0.5),
+    "exprel far out": ("exprel", [-1e20], 1e-40),
     "j1 at 0": ("j1", [0.0], 0.5),
     "ellipk at 0": ("ellipk", [0.0], math.pi / 8),
     "ellipe at 0": ("ellipe", [0.0], -math.pi / 8),
@@ -232,6 +233,22 @@ if sp is not None:
         i = next(i for i, row in enumerate(RULES[name]) if callable(row))
         found = grad(getattr(sp, name), i)(*args) if name != "xlogy" else grad(sp.xlogy, 1)(*args)
         np.testing.assert_allclose(found, slope, rtol=1e-7)
+
+    @pytest.mark.parametrize(
+        "name, x",
+        [
+            ("erf", 6.28),
+            ("dawsn", 10.0),
+            ("ndtr", -13.1),
+            ("ndtri", 1e-30),
+            ("expit", 89.0),
+            ("rgamma", -20.6),
+        ],
+    )
+    def test_float32_is_as_good_as_float64(name, x):
+        x = np.float32(x)
+        slopes = [grad(getattr(sp, name))(kind(x)) for kind in (np.float32, np.float64)]
+        assert slopes[0] == np.float32(slopes[1])
 
     @pytest.mark.parametrize("name, first", COMPLEX.items(), ids=COMPLEX)
     def test_holomorphic_row(name, first):

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..batching import over
 from ..core import Primitive
+from ..rules.trigonometric import sech_squared
 from ..verbs import elementwise, reduction, rule
 
 Axis = int | tuple[int, ...] | None
@@ -84,7 +85,7 @@ def _gate(g: Any, x: Any) -> Any:
 #: g where x > 0, else 0.
 gate: Primitive = elementwise(_gate, lambda g, y: gate(g, y), None)
 _relu_primitive = elementwise(_relu, lambda g, ans: gate(g, ans))
-_sigmoid_primitive = elementwise(_sigmoid, lambda g, ans: g * (ans * (1.0 - ans)))
+_sigmoid_primitive = elementwise(_sigmoid, lambda g, x: g * (0.25 * sech_squared(0.5 * x)))
 
 
 def softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:

@@ -26,6 +26,7 @@ from . import (
     sorting,
     special,
     statistics,
+    trigonometric,
 )
 
 __all__ = [
@@ -54,4 +55,5 @@ __all__ = [
     "sorting",
     "special",
     "statistics",
+    "trigonometric",
 ]

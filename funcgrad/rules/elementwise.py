@@ -7,6 +7,7 @@ Formulas are those of Abramowitz & Stegun, chapter 4, in forms that neither over
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import Any
@@ -30,6 +31,23 @@ def _annihilate(g: Any, d: Any) -> Any:
 annihilate = elementwise(
     _annihilate, None, lambda g, x, y: np.where((x == 0) & ~np.isfinite(y), 0.0, g)
 )
+
+
+def in_double(function: Any) -> Any:
+    """``function``, which on numbers of less than double precision would lose too much to rounding
+    or to the range of what it computes on the way, in double precision."""
+
+    @functools.wraps(function)
+    def impl(*operands: Any, **keywords: Any) -> Any:
+        dtype = np.result_type(*operands)
+        if dtype.char in "dDgG":
+            return function(*operands, **keywords)
+        double = np.result_type(dtype, np.float64)
+        operands = tuple(np.asarray(x, double) for x in operands)
+        return function(*operands, **keywords).astype(dtype)
+
+    return impl
+
 
 # Arithmetic. The operators' raw forms differ from Python's only in what Python refuses: dividing by
 # zero, and powers of Python floats that overflow or are not real.
@@ -76,7 +94,21 @@ def _power_dx(x: Any, y: Any) -> Any:
             return 2.0 * x
         if y == 0:
             return np.zeros_like(x * y)
-    return np.where((y == 0) & (x == 0), 0.0, y * x ** (y - 1.0))
+        if np.asarray(y).item() in _EXACT and not np.iscomplexobj(x):
+            return y * x ** (y - 1.0)
+    return _power_slope(x, y)
+
+
+#: Small exponents from which 1 may be subtracted without rounding.
+_EXACT = frozenset(n / 2 for n in range(-8, 9) if n not in (-1, 0))
+
+
+@in_double
+def _power_slope(x: Any, y: Any) -> Any:
+    below = x ** (y - 1.0)
+    if np.iscomplexobj(below):  # whose negative powers go through positive ones, which overflow
+        below = np.where(np.real(y) < 1.0, x**y / x, below)
+    return np.where((y == 0) & (x == 0), 0.0, y * below)[()]
 
 
 def _power_dy(x: Any, y: Any) -> Any:
@@ -97,7 +129,7 @@ def _log(x: Any, y: Any) -> Any:
 power_dx: Primitive = elementwise(
     _power_dx,
     # y·(y−1)·x**(y−2), with the same exception.
-    lambda g, x, y: np.where((x == 0) & (y * (y - 1.0) == 0), 0.0, g * (y * power_dx(x, y - 1.0))),
+    lambda g, x, y: np.where(y * (y - 1.0) == 0, 0.0, g * (y * power_dx(x, y - 1.0))),
     lambda g, x, y: g * (x ** (y - 1.0) + y * power_dy(x, y - 1.0)),
 )
 #: ∂(x**y)/∂y = x**y·log x, which is 0 at x = 0 where x**y stands still or falls to 0.
@@ -120,7 +152,8 @@ elementwise(
     lambda g, x, y: -g * np.floor_divide(x, y),
     symbol=_as_numpy(operator.mod, np.remainder),
 )
-elementwise(np.fmod, lambda g: g, lambda g, x, y: -g * np.trunc(x / y))
+# The quotient of what the remainder leaves is whole but for rounding; that of x might round up.
+elementwise(np.fmod, lambda g: g, lambda g, ans, x, y: -g * np.rint((x - ans) / y))
 
 
 constant(np.floor_divide, operands=2, symbol=_as_numpy(operator.floordiv, np.floor_divide))
@@ -158,66 +191,43 @@ elementwise(np.exp, lambda g, ans: g * ans)
 elementwise(np.exp2, lambda g, ans: g * (ans * LN2))
 elementwise(np.expm1, lambda g, x: g * np.exp(x))
 elementwise(np.log, lambda g, x: g / x)
-elementwise(np.log2, lambda g, x: g / (x * LN2))
-elementwise(np.log10, lambda g, x: g / (x * LN10))
+elementwise(np.log2, lambda g, x: g * (1.0 / LN2) / x)
+elementwise(np.log10, lambda g, x: g * (1.0 / LN10) / x)
 elementwise(np.log1p, lambda g, x: g / (1.0 + x))
 
 
-def _softmax_of_two(x: Any, y: Any) -> Any:
+@in_double
+def _softmax_of_two(x: Any, y: Any, rate: float) -> Any:
     # The difference of two equal infinities is taken as 0, so that they share evenly.
     d = np.where(x == y, 0.0, x - y)
-    e = np.exp(-np.abs(d))
-    return np.where(d >= 0, 1.0, e) / (1.0 + e)
+    e = np.exp(-rate * np.abs(d))
+    return (np.where(d >= 0, 1.0, e) / (1.0 + e))[()]
 
 
-#: e^x / (e^x + e^y), the weight of x in logaddexp.
+#: bˣ / (bˣ + bʸ), the weight of x in a logarithm of the sum, with log b = ``rate``.
 softmax_of_two: Primitive = elementwise(
     _softmax_of_two,
-    lambda g, x, y: g * (softmax_of_two(x, y) * softmax_of_two(y, x)),
-    lambda g, x, y: -g * (softmax_of_two(x, y) * softmax_of_two(y, x)),
+    lambda g, x, y, rate: g * _covariance(x, y, rate),
+    lambda g, x, y, rate: -g * _covariance(x, y, rate),
 )
+
+
+def _covariance(x: Any, y: Any, rate: float) -> Any:
+    return rate * softmax_of_two(x, y, rate=rate) * softmax_of_two(y, x, rate=rate)
+
+
 elementwise(
     np.logaddexp,
-    lambda g, x, y: g * softmax_of_two(x, y),
-    lambda g, x, y: g * softmax_of_two(y, x),
+    lambda g, x, y: g * softmax_of_two(x, y, rate=1.0),
+    lambda g, x, y: g * softmax_of_two(y, x, rate=1.0),
 )
 elementwise(
     np.logaddexp2,
-    lambda g, x, y: g * softmax_of_two(x * LN2, y * LN2),
-    lambda g, x, y: g * softmax_of_two(y * LN2, x * LN2),
+    lambda g, x, y: g * softmax_of_two(x, y, rate=LN2),
+    lambda g, x, y: g * softmax_of_two(y, x, rate=LN2),
 )
 
-# Trigonometric and hyperbolic functions, and their inverses. On a branch cut of a complex function
-# the sign of a zero tells the side. The sum of −0.0 and 0.0 is 0.0, and so z + 1 is written
-# z − (−1), and 1 − z as −(z − 1).
-
-
-def _root(x: Any) -> Any:
-    """√(1 − x²)."""
-    if x.dtype.kind == "c":
-        return np.sqrt(-(x - 1.0)) * np.sqrt(x - -1.0)
-    return np.sqrt((1.0 - x) * (1.0 + x))
-
-
-elementwise(np.sin, lambda g, x: g * np.cos(x))
-elementwise(np.cos, lambda g, x: -g * np.sin(x))
-elementwise(np.tan, lambda g, ans: g * (1.0 + ans * ans))
-elementwise(np.arcsin, lambda g, x: g / _root(x))
-elementwise(np.arccos, lambda g, x: -g / _root(x))
-elementwise(np.arctan, lambda g, x: g / (1.0 + x * x))
-elementwise(np.sinh, lambda g, x: g * np.cosh(x))
-elementwise(np.cosh, lambda g, x: g * np.sinh(x))
-elementwise(np.tanh, lambda g, ans: g * (1.0 - ans * ans))
-elementwise(
-    np.arcsinh,
-    lambda g, x: g / (np.sqrt(x * x - -1.0) if x.dtype.kind == "c" else np.hypot(1.0, x)),
-)
-elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x - -1.0)))
-elementwise(np.arctanh, lambda g, x: g / ((1.0 - x) * (1.0 + x)))
-elementwise(np.deg2rad, lambda g: g * (math.pi / 180.0))
-elementwise(np.radians, lambda g: g * (math.pi / 180.0))
-elementwise(np.rad2deg, lambda g: g * (180.0 / math.pi))
-elementwise(np.degrees, lambda g: g * (180.0 / math.pi))
+# Sign, size and order.
 
 
 def _unit(x: Any, ans: Any) -> Any:
@@ -231,35 +241,6 @@ unit = elementwise(
     lambda g, ans, y: np.where(y == 0, 0.0, -g * (ans / y)),
 )
 elementwise(np.hypot, lambda g, ans, x: g * unit(x, ans), lambda g, ans, y: g * unit(y, ans))
-# Divided twice by the length rather than once by its square, which would overflow.
-elementwise(
-    np.arctan2,
-    lambda g, x, y: g * unit(y, np.hypot(x, y)) / np.hypot(x, y),
-    lambda g, x, y: -g * unit(x, np.hypot(x, y)) / np.hypot(x, y),
-)
-
-
-def _sinc_derivative(x: Any, order: int) -> Any:
-    small = np.abs(x) < max(1, order)
-    series, square = np.zeros_like(x), np.where(small, x * x, 0.0)
-    for n in range(12 + 2 * order, (order + 1) // 2 - 1, -1):
-        series = series * square + (-1.0) ** n / ((2 * n + 1) * math.factorial(2 * n - order))
-    series = series * np.where(small, x, 0.0) if order % 2 else series
-    far = np.where(small, 1.0, x)
-    ans = np.sin(far) / far
-    for k in range(1, order + 1):
-        ans = (np.sin(far + k * (math.pi / 2)) - k * ans) / far
-    return np.where(small, series, ans)[()]
-
-
-#: The derivative of sin(x)/x of any order: its power series near 0, and beyond it the recurrence
-#: that x·sinc⁽ᵏ⁾ + k·sinc⁽ᵏ⁻¹⁾ = sin⁽ᵏ⁾ gives.
-sinc_derivative: Primitive = elementwise(
-    _sinc_derivative, lambda g, x, order: g * sinc_derivative(x, order=order + 1)
-)
-elementwise(np.sinc, lambda g, x: g * (math.pi * sinc_derivative(math.pi * x, order=1)))
-
-# Sign, size and order.
 
 
 def _sign(x: Any) -> Any:

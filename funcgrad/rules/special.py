@@ -69,12 +69,12 @@ RULES: dict[str, list[Rule | str | None]] = {
     "erfcx": [lambda g, x: g * erfcx_dx(x)],
     "wofz": [lambda g, ans, x: g * (2j / ROOT_PI - 2.0 * x * ans)],
     "dawsn": [lambda g, x: g * dawsn_dx(x)],
-    "erfinv": [lambda g, ans: g * ((0.5 * ROOT_PI) * np.exp(ans * ans))],
-    "erfcinv": [lambda g, ans: -g * ((0.5 * ROOT_PI) * np.exp(ans * ans))],
+    "erfinv": [lambda g, x: g * ((0.5 * ROOT_PI) * np.exp(sp.erfinv(x) ** 2))],
+    "erfcinv": [lambda g, x: -g * ((0.5 * ROOT_PI) * np.exp(sp.erfcinv(x) ** 2))],
     "ndtr": [lambda g, x: g * bell(x)],
     "log_ndtr": [lambda g, x: g * hazard(x)],
-    "ndtri": [lambda g, ans: g * (ROOT_2PI * np.exp(0.5 * ans * ans))],
-    "ndtri_exp": [lambda g, ans: g / hazard(ans)],
+    "ndtri": [lambda g, x: g * (ROOT_2PI * np.exp(0.5 * sp.ndtri(x) ** 2))],
+    "ndtri_exp": [lambda g, x: g / hazard(sp.ndtri_exp(x))],
     "owens_t": [
         lambda g, x, y: g * (-0.5 * bell(x) * sp.erf(x * y / ROOT_2)),
         lambda g, x, y: g * (bell(x) * bell(x * y) / (1.0 + y * y)),
@@ -273,9 +273,25 @@ def _declare(ufunc: Any, name: str) -> None:
         FUNCTIONS.setdefault(ufunc, _refusing(called))
         return
     rules = [_unknown(called, row) if isinstance(row, str) else row for row in RULES[name]]
-    pulls = [rule and Pull(rule, elementwise=True) for rule in rules] if any(rules) else None
+    pulls = [rule and _in_double(rule) for rule in rules] if any(rules) else None
     # Of two threads that declare the same ufunc the second finds the primitive of the first.
     UFUNCS.setdefault(ufunc, Primitive(called, ufunc, pulls, pulls, aligned, dispatches=True))
+
+
+def _in_double(rule: Rule) -> Pull:
+    """The rule on double precision; what it gives gets the cotangent's precision again. SciPy's
+    ufuncs compute so too, and the formulas have differences and large powers in them."""
+    pull = Pull(rule, elementwise=True)
+    if pull.sources:
+        call = pull.call
+        pull.call = lambda g, residuals: call(g, _double(residuals))
+    return pull
+
+
+def _double(x: Any) -> Any:
+    if type(x) is tuple:
+        return tuple(map(_double, x))
+    return x.astype(np.result_type(x.dtype, np.float64)) if x.dtype.char in "efF" else x
 
 
 def _refusing(called: str) -> Any:

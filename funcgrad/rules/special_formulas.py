@@ -123,7 +123,11 @@ def kl_div_dy(x: Any, y: Any) -> Any:
 
 
 def exprel_dx(x: Any) -> Any:
-    return 0.5 * sp.hyp1f1(2.0, 3.0, x)
+    """(1 + eˣ(x − 1))/x², and where that cancels a hypergeometric series, which is slow far out."""
+    small = np.abs(x) < 1.0
+    near, far = np.where(small, x, 0.0), np.where(small, 1.0, x)
+    series = 0.5 * sp.hyp1f1(2.0, 3.0, near)
+    return np.where(small, series, (1.0 + np.exp(far) * (far - 1.0)) / far / far)
 
 
 def boxcox_dy(log_x: Any, y: Any) -> Any:
@@ -203,13 +207,13 @@ def k1e_dx(x: Any, ans: Any) -> Any:
     return -np.where(small, near, k0e_dx(far) + ans / far)
 
 
-def ive_dx(g: Any, ans: Any, x: Any, y: Any) -> Any:
+def ive_dx(g: Any, x: Any, y: Any) -> Any:
     if y.dtype.kind == "c":
         raise UnsupportedError(
             "scipy.special.ive of a complex number has no derivative rule, since it is not "
             "holomorphic. Write np.exp(-np.abs(np.real(z))) * scipy.special.iv(v, z)."
         )
-    return g * (0.5 * (sp.ive(x - 1.0, y) + sp.ive(x + 1.0, y)) - np.sign(y) * ans)
+    return g * (0.5 * (sp.ive(x - 1.0, y) + sp.ive(x + 1.0, y)) - np.sign(y) * sp.ive(x, y))
 
 
 def expn_dx(g: Any, ans: Any, x: Any, y: Any) -> Any:
