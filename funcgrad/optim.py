@@ -76,14 +76,15 @@ def sgd(
     def update(grads: Any, state: SgdState, params: Any = None) -> tuple[Any, SgdState]:
         _check_state("sgd", state, SgdState)
         if plain:
-            gs, structure = _leaves(grads, params)
-            updates = [_cast(-learning_rate * g, g) for g in gs]
-            return tree.unflatten(structure, updates), state
-        gs, traces, structure = _align(grads, state.trace, "grads", "the state of sgd")
-        traces = [_cast(g + momentum * t, g) for g, t in zip(gs, traces)]
-        steps = [g + momentum * t for g, t in zip(gs, traces)] if nesterov else traces
-        updates = [_cast(-learning_rate * step, g) for g, step in zip(gs, steps)]
-        return tree.unflatten(structure, updates), SgdState(tree.unflatten(structure, traces))
+            like = grads if params is None else params
+            updates = _map(lambda g, _: _cast(-learning_rate * g, g), grads, like, "grads", "params")
+            return updates, state
+        traces = _map(
+            lambda g, t: _cast(g + momentum * t, g), grads, state.trace, "grads", "the state of sgd"
+        )
+        steps = tree.map(lambda g, t: g + momentum * t, grads, traces) if nesterov else traces
+        updates = tree.map(lambda g, step: _cast(-learning_rate * step, g), grads, steps)
+        return updates, SgdState(traces)
 
     return GradientTransformation(init, update)
 
@@ -107,20 +108,23 @@ def adam(
 
     def update(grads: Any, state: AdamState, params: Any = None) -> tuple[Any, AdamState]:
         _check_state("adam", state, AdamState)
-        gs, mus, structure = _align(grads, state.mu, "grads", "the state of adam")
         step = state.step + 1
         # The bias corrections as two scalars, which spares two passes over the arrays.
         root = (1.0 - b2**step) ** 0.5
         scale, floor = -learning_rate * root / (1.0 - b1**step), eps * root
-        updates, mu, nu = [], [], []
-        for g, m, v in zip(gs, mus, tree.leaves(state.nu)):
-            m = _cast(_plus(_times(g - m, 1.0 - b1), m), g)  # b1 · m + (1 − b1) · g
-            v = _cast(_plus(_times(g * g - v, 1.0 - b2), v), g)
-            mu.append(m)
-            nu.append(v)
-            updates.append(_cast(_times(m / _plus(np.sqrt(v), floor), scale), g))
-        state = AdamState(step, tree.unflatten(structure, mu), tree.unflatten(structure, nu))
-        return tree.unflatten(structure, updates), state
+
+        def first(g: Any, m: Any) -> Any:
+            return _cast(_plus(_times(g - m, 1.0 - b1), m), g)  # b1 · m + (1 − b1) · g
+
+        def second(g: Any, v: Any) -> Any:
+            return _cast(_plus(_times(g * g - v, 1.0 - b2), v), g)
+
+        def moved(m: Any, v: Any) -> Any:
+            return _cast(_times(m / _plus(np.sqrt(v), floor), scale), m)
+
+        mu = _map(first, grads, state.mu, "grads", "the state of adam")
+        nu = tree.map(second, grads, state.nu)
+        return tree.map(moved, mu, nu), AdamState(step, mu, nu)
 
     return GradientTransformation(init, update)
 
@@ -139,11 +143,11 @@ def clip_by_global_norm(max_norm: float) -> GradientTransformation:
 
     def update(grads: Any, state: tuple[()], params: Any = None) -> tuple[Any, tuple[()]]:
         _check_real("clip_by_global_norm", grads)
-        gs, structure = _leaves(grads, params)
-        squares = [np.sum(np.square(np.float64(1.0) * g)) for g in gs]
+        squares = [np.sum(np.square(np.float64(1.0) * g)) for g in tree.leaves(grads)]
         norm = np.sqrt(sum(squares))
         scale = max_norm / np.maximum(norm, max_norm)
-        return tree.unflatten(structure, [_cast(scale * g, g) for g in gs]), state
+        like = grads if params is None else params
+        return _map(lambda g, _: _cast(scale * g, g), grads, like, "grads", "params"), state
 
     return GradientTransformation(lambda params: (), update)
 
@@ -186,32 +190,28 @@ def apply_updates(params: Any, updates: Any) -> Any:
     >>> apply_updates({"w": np.ones(2, np.float32)}, {"w": np.ones(2)})
     {'w': array([2., 2.], dtype=float32)}
     """
-    us, ps, structure = _align(updates, params, "updates", "params")
-    return tree.unflatten(structure, [_cast(p + u, p) for p, u in zip(ps, us)])
+    return _map(lambda u, p: _cast(p + u, p), updates, params, "updates", "params")
 
 
-def _align(
-    first: Any, second: Any, what: str, against: str
-) -> tuple[list[Any], list[Any], tree.Structure]:
-    """The leaves of two trees, which must agree in structure and leaf by leaf in shape."""
-    ours, structure = tree.flatten(first)
-    theirs, expected = tree.flatten(second)
-    tree.check_same(expected, structure, what, against)
-    for i, (x, y) in enumerate(zip(ours, theirs)):
+def _map(f: Callable[[Any, Any], Any], first: Any, second: Any, what: str, against: str) -> Any:
+    """The tree of f(x, y) over two trees, which must agree in structure and each leaf's shape."""
+
+    def checked(x: Any, y: Any) -> Any:
         if getattr(x, "shape", ()) != getattr(y, "shape", ()):
-            raise TreeError(
-                f"at {tree.keystr(structure.paths()[i]) or 'the root'}: {what} has shape "
-                f"{np.shape(x)}, {against} {np.shape(y)}"
-            )
-    return ours, theirs, expected
+            raise TreeError
+        return f(x, y)
 
-
-def _leaves(grads: Any, params: Any) -> tuple[list[Any], tree.Structure]:
-    """The leaves of ``grads`` and their structure, that of ``params`` where these are given."""
-    leaves, structure = tree.flatten(grads)
-    if params is not None:
-        tree.check_same(params, structure, "grads", "params")
-    return leaves, structure
+    try:
+        return tree.map(checked, first, second)
+    except TreeError:
+        tree.check_same(second, first, what, against)
+        for (path, x), y in zip(tree.leaves_with_path(first), tree.leaves(second)):
+            if np.shape(x) != np.shape(y):
+                raise TreeError(
+                    f"at {tree.keystr(path) or 'the root'}: {what} has shape {np.shape(x)}, "
+                    f"{against} {np.shape(y)}"
+                ) from None
+        raise
 
 
 # The memory of a fresh array is dear. These take a result that nothing else holds and compute in

@@ -271,7 +271,6 @@ GENERAL = [
     ],
     General("cross_entropy", lambda x: nn.cross_entropy(x, LABELS), (A,)),
     General("cross_entropy", lambda x: nn.cross_entropy(x, np.int64(2)), (V,)),
-    General("cross_entropy_slope", lambda x: own("cross_entropy_slope")(x, LABELS), (A,)),
     General("nll_loss", lambda x: nn.nll_loss(x, LABELS), (A,)),
     *[General("affine", own("affine"), (x, B, B[0])) for x in (V, A, C)],
     General("named", lambda x: debug.name(x, "y"), (A,)),
@@ -567,7 +566,7 @@ REAL_ONLY = {
     *"cbrt fabs hypot arctan2 logaddexp logaddexp2 remainder fmod heaviside copysign".split(),
     *"ldexp deg2rad radians rad2deg degrees floor ceil trunc floor_divide signbit".split(),
     *"spacing isposinf isneginf digitize exponent i0 bin_count nextafter".split(),
-    *"relu sigmoid softmax log_softmax logsumexp cross_entropy cross_entropy_slope".split(),
+    *"relu sigmoid softmax log_softmax logsumexp cross_entropy".split(),
     *("fft.rfft", "fft.ihfft"),
 }
 #: Parts of the derivatives of these.

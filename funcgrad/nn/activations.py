@@ -88,12 +88,12 @@ _relu_primitive = elementwise(_relu, lambda g, ans: gate(g, ans))
 _sigmoid_primitive = elementwise(_sigmoid, lambda g, x: g * (0.25 * sech_squared(0.5 * x)))
 
 
-def softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:
+def _softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:
     # diag(p) − p·pᵀ is symmetric: the same product serves both modes.
     return ans * (t - np.sum(t * ans, axis=axis, keepdims=True))
 
 
-_softmax_primitive = rule(_softmax, softmax_jacobian, softmax_jacobian, batch=over(-1))
+_softmax_primitive = rule(_softmax, _softmax_jacobian, _softmax_jacobian, batch=over(-1))
 _log_softmax_primitive = rule(
     _log_softmax,
     lambda g, ans, axis=-1: g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True),

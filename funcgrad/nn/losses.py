@@ -22,8 +22,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..batching import front, spread
-from ..verbs import constant, rule
-from .activations import below_max, log_softmax, softmax, softmax_jacobian
+from ..core import is_traced
+from ..joint import Joint
+from ..verbs import PRIMITIVES, constant, rule
+from .activations import below_max, log_softmax, softmax
 
 
 def _places(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,27 +50,46 @@ def _one_hot(labels: np.ndarray, num_classes: int, dtype: Any) -> np.ndarray:
     return rows.reshape(*labels.shape, num_classes)
 
 
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> Any:
+def _losses(logits: np.ndarray, labels: np.ndarray) -> tuple[Any, Any, Any]:
+    """The mean loss, softmax(logits) as rows, and which of its entries the labels name."""
     below = _rows(below_max(logits, -1)[0])
-    picked = below[_places(labels, below.shape[-1])]
-    losses = np.log(np.add.reduce(np.exp(below), axis=-1)) - picked
-    return np.add.reduce(losses) / labels.size
+    places = _places(labels, below.shape[-1])
+    picked = below[places]
+    rows = np.exp(below)
+    totals = np.add.reduce(rows, axis=-1, keepdims=True)
+    rows /= totals
+    return np.add.reduce(np.log(totals[:, 0]) - picked) / labels.size, rows, places
 
 
-def _cross_entropy_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    rows = np.exp(_rows(below_max(logits, -1)[0]))
-    rows /= np.add.reduce(rows, axis=-1, keepdims=True)
-    rows[np.arange(labels.size), labels.ravel()] -= 1  # which the loss has checked
-    rows /= labels.size
-    return rows.reshape(logits.shape)
+def _cross_entropy(logits: Any, labels: Any) -> Any:
+    return _losses(logits, labels)[0]
+
+
+def _cross_entropy_forward(logits: Any, labels: Any) -> tuple[Any, Any]:
+    if is_traced(logits) or is_traced(labels):
+        return cross_entropy(logits, labels), (_slope(logits, labels), np.size(labels))
+    loss, rows, places = _losses(logits, labels)
+    rows[places] -= 1
+    return loss, (rows.reshape(logits.shape), labels.size)
+
+
+def _cross_entropy_pull(g: Any, residual: Any) -> Any:
+    slope, count = residual
+    return g / count * slope, None
+
+
+def _cross_entropy_push(operands: Any, tangents: Any) -> Any:
+    logits, labels = operands
+    change = np.sum(tangents[0] * _slope(logits, labels)) / np.size(labels)
+    return cross_entropy(logits, labels), change
+
+
+def _slope(logits: Any, labels: Any) -> Any:
+    return softmax(logits) - one_hot(labels, logits.shape[-1], logits.dtype)
 
 
 def _nll_loss(log_probs: np.ndarray, labels: np.ndarray) -> Any:
     return -np.mean(_rows(log_probs)[_places(labels, log_probs.shape[-1])])
-
-
-def _curvature(t: Any, x: Any, y: Any) -> Any:
-    return softmax_jacobian(t, softmax(x)) / np.size(y)
 
 
 def _with_labels(loss: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -85,24 +106,14 @@ def _nll_of_each(log_probs: Any, labels: Any) -> Any:
     return -np.sum(picked, axis=tuple(range(1, log_probs.ndim))) / math.prod(labels.shape[1:])
 
 
-def _slope_of_each(logits: Any, labels: Any) -> Any:
-    places = one_hot(labels, logits.shape[-1], logits.dtype)
-    return (softmax(logits) - places) / math.prod(labels.shape[1:])
-
-
 _one_hot_primitive = constant(_one_hot, batch=front)
-#: (softmax(logits) − one_hot(labels)) / n.
-cross_entropy_slope = rule(
-    _cross_entropy_slope,
-    [_curvature, None],
-    [_curvature, None],
-    batch=_with_labels(_slope_of_each),
-)
-_cross_entropy_primitive = rule(
+_cross_entropy_primitive = PRIMITIVES["cross_entropy"] = Joint(
+    "cross_entropy",
     _cross_entropy,
-    [lambda g, x, y: g * cross_entropy_slope(x, y), None],
-    [lambda t, x, y: np.sum(t * cross_entropy_slope(x, y)), None],
-    batch=_with_labels(lambda logits, labels: _nll_of_each(log_softmax(logits), labels)),
+    _cross_entropy_forward,
+    _cross_entropy_pull,
+    _cross_entropy_push,
+    _with_labels(lambda logits, labels: _nll_of_each(log_softmax(logits), labels)),
 )
 _nll_loss_primitive = rule(
     _nll_loss,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TreeError
-from .nodes import KINDS, Kind, keystr
+from .nodes import KINDS, keystr, layout
 from .structures import IsLeaf, a, check_same, flatten, leaves, structure, unflatten
 
 
@@ -21,9 +21,11 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = N
     >>> map(lambda p, g: p - g, {"w": 3, "b": [5]}, {"w": 1, "b": [1]})
     {'w': 2, 'b': [4]}
     """
-    kind = KINDS[type(tree)]
-    if not rest and is_leaf is None:
-        return f(tree) if kind is None else _map_one(f, tree, kind)
+    if is_leaf is None and len(rest) < 2:
+        try:
+            return _map_two(f, tree, *rest) if rest else _map_one(f, tree)
+        except _DifferError:
+            pass  # and is described below
     first, expected = flatten(tree, is_leaf)
     columns = [first]
     for number, other in enumerate(rest, start=2):
@@ -34,13 +36,46 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf | None = N
     return unflatten(expected, builtins.map(f, *columns))
 
 
-def _map_one(f: Callable[[Any], Any], node: Any, kind: Kind) -> Any:
+# The maps of a training step, in one pass and without a structure in between.
+
+
+class _DifferError(Exception):
+    """Two trees differ in structure."""
+
+
+def _map_one(f: Callable[[Any], Any], node: Any) -> Any:
+    cls = type(node)
+    if cls is dict:
+        mapped = node.copy()
+        for key in layout(*node)[0]:
+            mapped[key] = _map_one(f, node[key])
+        return mapped
+    kind = KINDS[cls]
+    if kind is None:
+        return f(node)
     children, aux = kind.flatten(node)
-    mapped = []
-    for child in children:
-        kind_of_child = KINDS[type(child)]
-        mapped.append(f(child) if kind_of_child is None else _map_one(f, child, kind_of_child))
-    return kind.unflatten(aux, mapped)
+    return kind.unflatten(aux, [_map_one(f, child) for child in children])
+
+
+def _map_two(f: Callable[[Any, Any], Any], node: Any, other: Any) -> Any:
+    cls = type(node)
+    kind = KINDS[cls]
+    if type(other) is not cls and not (kind is None and KINDS[type(other)] is None):
+        raise _DifferError
+    if kind is None:
+        return f(node, other)
+    if cls is dict:
+        if node.keys() != other.keys():
+            raise _DifferError
+        mapped = node.copy()
+        for key in layout(*node)[0]:
+            mapped[key] = _map_two(f, node[key], other[key])
+        return mapped
+    children, aux = kind.flatten(node)
+    others, its_aux = kind.flatten(other)
+    if len(children) != len(others) or aux != its_aux:
+        raise _DifferError
+    return kind.unflatten(aux, [_map_two(f, x, y) for x, y in zip(children, others)])
 
 
 def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:

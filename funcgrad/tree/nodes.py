@@ -50,7 +50,7 @@ def _attribute_keys(names: Iterable[str]) -> Callable[[Any, int], list[Key]]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _layout(own: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[Any, None]]:
+def layout(*own: Any) -> tuple[tuple[Any, ...], dict[Any, None]]:
     """The keys of a dict in canonical order, and a dict with its own order, which == ignores."""
     try:
         keys = sorted(own)
@@ -60,8 +60,8 @@ def _layout(own: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[Any, None]]:
 
 
 def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
-    layout = _layout(tuple(d))
-    return list(map(d.__getitem__, layout[0])), layout
+    aux = layout(*d)
+    return [d[key] for key in aux[0]], aux
 
 
 def _unflatten_dict(aux: Any, children: list[Any]) -> dict[Any, Any]:
