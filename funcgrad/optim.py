@@ -76,15 +76,14 @@ def sgd(
     def update(grads: Any, state: SgdState, params: Any = None) -> tuple[Any, SgdState]:
         _check_state("sgd", state, SgdState)
         if plain:
-            like = grads if params is None else params
-            updates = _map(lambda g, _: _cast(-learning_rate * g, g), grads, like, "grads", "params")
-            return updates, state
-        traces = _map(
-            lambda g, t: _cast(g + momentum * t, g), grads, state.trace, "grads", "the state of sgd"
-        )
-        steps = tree.map(lambda g, t: g + momentum * t, grads, traces) if nesterov else traces
-        updates = tree.map(lambda g, step: _cast(-learning_rate * step, g), grads, steps)
-        return updates, SgdState(traces)
+            return _scaled(-learning_rate, grads, params), state
+
+        def decayed(g: Any, t: Any) -> Any:
+            return _cast(g + momentum * t, g)
+
+        trace = _map(decayed, grads, state.trace, "grads", "the state of sgd")
+        step = tree.map(decayed, grads, trace) if nesterov else trace
+        return _scaled(-learning_rate, step, params), SgdState(trace)
 
     return GradientTransformation(init, update)
 
@@ -145,9 +144,7 @@ def clip_by_global_norm(max_norm: float) -> GradientTransformation:
         _check_real("clip_by_global_norm", grads)
         squares = [np.sum(np.square(np.float64(1.0) * g)) for g in tree.leaves(grads)]
         norm = np.sqrt(sum(squares))
-        scale = max_norm / np.maximum(norm, max_norm)
-        like = grads if params is None else params
-        return _map(lambda g, _: _cast(scale * g, g), grads, like, "grads", "params"), state
+        return _scaled(max_norm / np.maximum(norm, max_norm), grads, params), state
 
     return GradientTransformation(lambda params: (), update)
 
@@ -212,6 +209,12 @@ def _map(f: Callable[[Any, Any], Any], first: Any, second: Any, what: str, again
                     f"{against} {np.shape(y)}"
                 ) from None
         raise
+
+
+def _scaled(factor: Any, grads: Any, params: Any) -> Any:
+    """The gradients times ``factor``; where there are ``params``, they must be alike."""
+    like = grads if params is None else params
+    return _map(lambda g, _: _cast(factor * g, g), grads, like, "grads", "params")
 
 
 # The memory of a fresh array is dear. These take a result that nothing else holds and compute in

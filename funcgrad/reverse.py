@@ -175,10 +175,9 @@ class Recording:
         if holomorphic:
             self.arguments.check_holomorphic(True)
         self.inputs = [
-            self.tape.born(x) if allow_int is None or is_inexact(x) else x
+            self.tape.born(x) if not allow_int or is_inexact(x) else x
             for x in self.arguments.leaves
         ]
-        self.followed = [self.owns(t) for t in self.inputs]  # before they can be written to
         out = self.arguments.run(self.tape, f, self.inputs)
         self.out, self.aux = split_aux(out, self.tape, has_aux)
 
@@ -193,8 +192,8 @@ class Recording:
                 seeds[out.node] = seeds[out.node] + g if out.node in seeds else g
         found = iter(self.tape.walk(seeds))
         return [
-            _like(next(found) if is_followed else None, primal)
-            for is_followed, primal in zip(self.followed, self.arguments.leaves)
+            _like(None if t is primal else next(found), primal)
+            for t, primal in zip(self.inputs, self.arguments.leaves)
         ]
 
     def release(self) -> None:
@@ -204,13 +203,13 @@ class Recording:
 
 
 def _check_scalar(value: Any, tape: Tape, holomorphic: bool) -> None:
-    is_complex = is_inexact(value) and not is_real(value)
-    if (is_complex if holomorphic else is_real(value)) and np.shape(value) == ():
+    fits = _is_complex(value) if holomorphic else is_real(value)
+    if fits and getattr(value, "shape", ()) == ():
         return
     kind = "complex number, being holomorphic," if holomorphic else "real float,"
     if holomorphic and is_real(value):
         instead = "Leave holomorphic=True away."
-    elif is_complex and not holomorphic:
+    elif _is_complex(value) and not holomorphic:
         instead = (
             "Pass holomorphic=True where it is a holomorphic function of complex arguments, return "
             "np.real, np.imag or np.abs of it, or take funcgrad.vjp."
@@ -224,6 +223,10 @@ def _check_scalar(value: Any, tape: Tape, holomorphic: bool) -> None:
         f"{tape.label}: the function must return one {kind} and returned {described(value)}. "
         f"{instead}"
     )
+
+
+def _is_complex(value: Any) -> bool:
+    return is_inexact(value) and not is_real(value)
 
 
 def _check_cotangent(
@@ -246,6 +249,8 @@ def _check_cotangent(
 
 def _like(g: Any, primal: Any) -> Any:
     """A finished gradient, in the form of its argument: array, or NumPy scalar."""
+    if type(g) is np.ndarray and type(primal) is np.ndarray:
+        return g
     is_array = isinstance(raw(primal), np.ndarray)
     if g is None:
         like = Like(primal)

@@ -154,6 +154,16 @@ def test_the_gradient_does_not_depend_on_the_layout_of_the_logits():
     assert_close(grad(nn.cross_entropy)(x.transpose(2, 0, 1), y), expected)
 
 
+@pytest.mark.parametrize("classes", [1, 2, 32, 33])
+def test_cross_entropy_of_any_number_of_classes(classes):
+    x = random.normal(random.key(0), (5, classes), np.float64)
+    y = np.arange(5) % classes
+    hard = nn.one_hot(y, classes, np.float64)
+    loss, gradient = value_and_grad(nn.cross_entropy)(x, y)
+    assert_close(loss, -np.sum(hard * nn.log_softmax(x)) / 5)
+    assert_close(gradient, (nn.softmax(x) - hard) / 5)
+
+
 @pytest.mark.parametrize("labels", [np.array([1, 0, 2, 0]), np.eye(3)[[1, 0, 2, 0]]])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_cross_entropy_stays_finite_in_every_derivative(labels, dtype):

@@ -89,8 +89,11 @@ def test_each_kind_of_node(example, leaves, paths, text):
     assert [tree.keystr(path) for path in structure.paths()] == paths
     assert [leaf for _, leaf in tree.leaves_with_path(example)] == leaves
     rebuilt = tree.unflatten(structure, leaves)
-    assert rebuilt == example
-    assert type(rebuilt) is type(example)
+    one = tree.map(lambda x: x, example)
+    two = tree.map(lambda x, y: y, example, rebuilt)
+    for again in (rebuilt, one, two):
+        assert again == example
+        assert type(again) is type(example)
 
 
 def test_a_dict_comes_back_in_its_own_order():
@@ -195,11 +198,12 @@ def test_a_mismatch_names_the_place_and_both_sides(params, grads, message):
         tree.check_same(params, grads, "grads", "params")
     with pytest.raises(TreeError, match=f"^{re.escape(message)}$"):
         tree.check_same(tree.structure(params), tree.structure(grads), "grads", "params")
-    numbered = re.escape(message.replace("params", "tree 1").replace("grads", "tree 3"))
-    with pytest.raises(TreeError, match=f"^{numbered}$"):
-        tree.map(lambda *leaves: 0, params, params, grads)
-    with pytest.raises(TreeError, match=f"^{numbered}$"):
-        tree.map_with_path(lambda *leaves: 0, params, params, grads)
+    for apply in (tree.map, tree.map_with_path):
+        for others in ([grads], [params, grads]):
+            last = f"tree {1 + len(others)}"
+            numbered = message.replace("params", "tree 1").replace("grads", last)
+            with pytest.raises(TreeError, match=f"^{re.escape(numbered)}$"):
+                apply(lambda *leaves: 0, params, *others)
 
 
 def test_malformed_input_is_named():

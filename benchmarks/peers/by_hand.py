@@ -77,7 +77,7 @@ def loss_and_gradients(layers: Layers, x: np.ndarray, labels: np.ndarray) -> tup
     for i in reversed(range(len(layers))):
         gradients.append((inputs[i].T @ g, g.sum(axis=0)))
         if i:
-            g = np.where(inputs[i] > 0, g @ layers[i][0].T, 0.0)
+            g = (g @ layers[i][0].T) * (inputs[i] > 0)
     return loss, gradients[::-1]
 
 

@@ -27,11 +27,15 @@ from ..joint import Joint
 from ..verbs import PRIMITIVES, constant, rule
 from .activations import below_max, log_softmax, softmax
 
+#: Up to so many classes, NumPy's inner loops had better run along the samples.
+FEW_CLASSES = 32
+
 
 def _places(labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """The index, in an array of one row a label, of the entries that the labels name."""
     labels = labels.ravel()
-    if labels.size and (np.minimum.reduce(labels) < 0 or np.maximum.reduce(labels) >= classes):
+    # A negative label, taken for unsigned, is a large one.
+    if labels.size and np.maximum.reduce(labels.astype(np.uint64)) >= classes:
         wrong = labels[(labels < 0) | (labels >= classes)]
         raise ValueError(
             f"labels of {classes} classes lie between 0 and {classes - 1}, got {wrong[0]} "
@@ -52,7 +56,10 @@ def _one_hot(labels: np.ndarray, num_classes: int, dtype: Any) -> np.ndarray:
 
 def _losses(logits: np.ndarray, labels: np.ndarray) -> tuple[Any, Any, Any]:
     """The mean loss, softmax(logits) as rows, and which of its entries the labels name."""
-    below = _rows(below_max(logits, -1)[0])
+    rows = _rows(logits)
+    if rows.shape[-1] <= FEW_CLASSES:
+        rows = np.asarray(rows, order="F")
+    below, _ = below_max(rows, -1)
     places = _places(labels, below.shape[-1])
     picked = below[places]
     rows = np.exp(below)

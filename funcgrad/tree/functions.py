@@ -54,7 +54,10 @@ def _map_one(f: Callable[[Any], Any], node: Any) -> Any:
     if kind is None:
         return f(node)
     children, aux = kind.flatten(node)
-    return kind.unflatten(aux, [_map_one(f, child) for child in children])
+    mapped = []
+    for child in children:
+        mapped.append(_map_one(f, child))
+    return kind.unflatten(aux, mapped)
 
 
 def _map_two(f: Callable[[Any, Any], Any], node: Any, other: Any) -> Any:
@@ -75,7 +78,10 @@ def _map_two(f: Callable[[Any, Any], Any], node: Any, other: Any) -> Any:
     others, its_aux = kind.flatten(other)
     if len(children) != len(others) or aux != its_aux:
         raise _DifferError
-    return kind.unflatten(aux, [_map_two(f, x, y) for x, y in zip(children, others)])
+    mapped = []
+    for x, y in zip(children, others):
+        mapped.append(_map_two(f, x, y))
+    return kind.unflatten(aux, mapped)
 
 
 def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:

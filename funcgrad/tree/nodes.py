@@ -66,7 +66,8 @@ def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
 
 def _unflatten_dict(aux: Any, children: list[Any]) -> dict[Any, Any]:
     d: dict[Any, Any] = aux[1].copy()
-    d.update(zip(aux[0], children))  # as many as there were
+    for key, child in zip(aux[0], children):
+        d[key] = child
     return d
 
 
