@@ -113,10 +113,10 @@ def adam(
         scale, floor = -learning_rate * root / (1.0 - b1**step), eps * root
 
         def first(g: Any, m: Any) -> Any:
-            return _cast(_plus(_times(g - m, 1.0 - b1), m), g)  # b1 · m + (1 − b1) · g
+            return _cast(_decayed(m, g, b1), g)
 
         def second(g: Any, v: Any) -> Any:
-            return _cast(_plus(_times(g * g - v, 1.0 - b2), v), g)
+            return _cast(_decayed(v, g * g, b2), g)
 
         def moved(m: Any, v: Any) -> Any:
             return _cast(_times(m / _plus(np.sqrt(v), floor), scale), m)
@@ -219,6 +219,13 @@ def _scaled(factor: Any, grads: Any, params: Any) -> Any:
 
 # The memory of a fresh array is dear. These take a result that nothing else holds and compute in
 # its place, except where a transform follows what is to be added or multiplied.
+
+
+def _decayed(old: Any, new: Any, decay: Any) -> Any:
+    """decay · old + (1 − decay) · new."""
+    mean = _times(new - old, 1.0 - decay)
+    mean += old
+    return mean
 
 
 def _plus(x: Any, y: Any) -> Any:
