@@ -223,9 +223,7 @@ def _scaled(factor: Any, grads: Any, params: Any) -> Any:
 
 def _decayed(old: Any, new: Any, decay: Any) -> Any:
     """decay · old + (1 − decay) · new."""
-    mean = _times(new - old, 1.0 - decay)
-    mean += old
-    return mean
+    return _plus(_times(new - old, 1.0 - decay), old)
 
 
 def _plus(x: Any, y: Any) -> Any:

@@ -107,34 +107,33 @@ class Tape(Trace):
         return Tracer(self, ans, node)
 
     def joint(self, primitive: Joint, operands: tuple[Any, ...], keywords: dict) -> Any:
-        mine = [type(t) is Tracer and t.owner is self for t in operands]
-        values = []
-        for t, own in zip(operands, mine):
-            if type(t) is Tracer:
-                _detach(t)  # what the forward pass keeps of it is for itself to say
-                values.append(t.value if own else frozen(t))
-            else:
+        values, places = [], []
+        for i, t in enumerate(operands):
+            if type(t) is not Tracer:
                 values.append(self.copied(t) if type(t) is np.ndarray else t)
+                continue
+            _detach(t)  # what the forward pass keeps of it is for itself to say
+            if t.owner is self:
+                places.append(i)
+            values.append(t.value if t.owner is self else frozen(t))
         ans, residual = primitive.forward(*values, **keywords)
         node = next(self.nodes)
-        places = [i for i, own in enumerate(mine) if own]
         pullback = Pullback(primitive.pull, residual, places[0])
         record: list[Any] = []
         for i in places:
             record += (node, operands[i].node, TO_OPERAND, (pullback, i), Like(values[i]))
-        outs = ans if type(ans) is tuple else (ans,)
         if type(ans) is not tuple:
             self.edges.extend(record)
             return Tracer(self, ans, node)
-        likes = [Like(out) for out in outs]
-        nodes = [next(self.nodes) for _ in outs]
+        likes = [Like(out) for out in ans]
+        nodes = [next(self.nodes) for _ in ans]
         for k, like in enumerate(likes):
             record += (nodes[k], node, TO_PART, (likes, k), like)
         self.edges.extend(record)
         return tuple(
             [
                 Tracer(self, out, own) if like.dtype.kind in "fc" else out
-                for out, own, like in zip(outs, nodes, likes)
+                for out, own, like in zip(ans, nodes, likes)
             ]
         )
 
@@ -217,7 +216,7 @@ def _detach(t: Tracer) -> None:
     while type(t.value) is Tracer:
         t = t.value
     x = t.value
-    if type(x) is not np.ndarray or type(t.owner) is not Tape or _is_fixed(x):
+    if type(x) is not np.ndarray or type(t.owner) is not Tape:
         return
-    if id(_owner(x)) in t.owner.lent:
+    if id(_owner(x)) in t.owner.lent and not _is_fixed(x):
         t.value = x.copy(order="K")

@@ -81,6 +81,8 @@ def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) 
 
 def resolve_argnums(argnums: Argnums, count: int, trace: Trace) -> tuple[list[int], bool]:
     """The positions that ``argnums`` names, and whether it is one rather than a sequence."""
+    if type(argnums) is int and 0 <= argnums < count:
+        return [argnums], True
     try:
         single = not isinstance(argnums, Sequence)
         positions = [operator.index(i) for i in ([argnums] if single else argnums)]  # type: ignore

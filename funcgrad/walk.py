@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import raw
+from .core import Tracer, raw
 from .errors import LeakedTracerError
 from .joint import Parts, Pullback
 from .pull import Like, unbroadcast
@@ -129,11 +129,12 @@ def _settle(c: Any, owned: int) -> Any:
 def finite(x: Any) -> bool:
     """Whether all elements of ``x`` are finite; a few that are may be taken for others, since what
     an annihilated walk or tangent gives is then the same."""
-    x = raw(x)
-    if type(x) is np.float64:
-        return math.isfinite(x)
     if type(x) is np.ndarray and x.dtype.char in "fd":
         return math.isfinite(np.vdot(x, x))  # finite only where all elements are
+    if type(x) is Tracer:
+        return finite(raw(x))
+    if type(x) is np.float64:
+        return math.isfinite(x)
     return bool(np.isfinite(x).all())
 
 
