@@ -60,7 +60,7 @@ class Graph(Program):
             self._check_leaf(name, recorded, leaf)
             if type(recorded) is Variable:
                 inputs.append(leaf)
-        return tree.unflatten(self.structure, self.run(inputs))
+        return tree.unflatten(self.structure, [_owned(x) for x in self.run(inputs)])
 
     def _check_leaf(self, name: str, recorded: Any, leaf: Any) -> None:
         if type(recorded) is Variable:
@@ -82,6 +82,11 @@ class Graph(Program):
         if len(self.equations) <= _DRAWN_IN_NOTEBOOKS:
             bundle["text/vnd.mermaid"] = self.mermaid()
         return bundle
+
+
+def _owned(x: Any) -> Any:
+    """A result that shares no memory with an argument."""
+    return x.copy() if type(x) is np.ndarray else frozen(x)
 
 
 class GraphTrace(Trace):

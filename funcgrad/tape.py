@@ -72,7 +72,7 @@ class Tape(Trace):
         kind = type(ans)
         is_scalar = kind in _SCALARS
         node = next(self.nodes)
-        record: tuple[Any, ...] = ()
+        record: Any = ()
         for i, t in enumerate(operands):
             if type(t) is not Tracer or t.owner is not self:
                 continue
@@ -100,7 +100,10 @@ class Tape(Trace):
             else:
                 like = Like(x)
             edge = (node, t.node, pull, residual, like)
-            record = record + edge if record else edge
+            if not record:
+                record = edge if len(operands) < 3 else [*edge]
+            else:
+                record += edge
         if record:
             # One call for all edges of an operation, so that threads cannot come in between.
             self.edges.extend(record)

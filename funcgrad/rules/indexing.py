@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import lead, spread
-from ..core import FUNCTIONS, Primitive, Tracer, bind, present, view_of
+from ..core import FUNCTIONS, Primitive, Tracer, bind, present, seen, view_of
 from ..errors import UnsupportedError
 from ..pull import Like
 from ..verbs import composite, linear, rule
@@ -307,10 +307,22 @@ def _fixed_part(at: Any) -> Any:
 
 def getitem(x: Any, at: Any) -> Any:
     """``x[at]``, where either may be traced: a plain array does not hand a traced index over."""
-    at, traced = split_slots(fixed(at))
-    if traced:
-        return index_traced(x, *traced, at=at)
-    return index(x, at=at) if is_basic(at) else bind(index, (x,), {"at": at})
+    at = fixed(at)
+    template, traced = split_slots(at)
+    if not traced:
+        return index(x, at=at) if is_basic(at) else bind(index, (x,), {"at": at})
+    if type(x) is Tracer and is_basic(anywhere(at)):
+        if x.owner.writable:
+            return x.owner.view(getitem, {"at": at})  # type: ignore[attr-defined]
+        return seen(index_traced(x, *traced, at=template), x, getitem, {"at": at})
+    return index_traced(x, *traced, at=template)
+
+
+def anywhere(at: Any) -> Any:
+    """The index with place 0 for each traced integer in it, which stands for one that is known."""
+    if type(at) is tuple:
+        return tuple(map(anywhere, at))
+    return 0 if type(at) is Tracer and at.shape == () and at.dtype.kind in "iu" else at
 
 
 FUNCTIONS[operator.getitem] = getitem

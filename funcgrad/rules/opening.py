@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import FUNCTIONS, Tracer, frozen, raw
-from .writable import Buffer, View, unlike_c
+from .writable import Buffer, View, unlike_c, writing
 
 
 def is_scalar(t: Tracer) -> bool:
@@ -28,7 +28,8 @@ def is_scalar(t: Tracer) -> bool:
 
 def write(z: Tracer, at: Any, v: Any, written: str = "z[i] = v", fresh: bool = False) -> None:
     """``z[at] = v``, which errors call ``written``. Nobody else has a name for a ``fresh`` v."""
-    opened(z, written).write(at, v, written, fresh)
+    with writing:
+        opened(z, written).write(at, v, written, fresh)
 
 
 FUNCTIONS[operator.setitem] = write
@@ -54,19 +55,21 @@ def _open(root: Tracer) -> None:
     layout = unlike_c(root, root.shape)
     if layout is not None and not layout.flags.writeable:
         layout = np.empty_like(layout)
-    _become(root, Buffer(frozen(root), layout))
+    buffer: Any = Buffer(frozen(root), layout)
+    buffer.ordered = layout is None
+    _become(root, buffer)
     rest = [root]
     while rest:
         base = rest.pop()
-        buffer: Any = base.owner
+        buffer = base.owner
         for ref in base.views or ():
             view = ref()
             if view is None:
                 continue
             _, function, keywords = view.origin  # type: ignore[misc]
             view.origin = None
-            layout = function(buffer.layout, **keywords)
-            if buffer.shares(layout):
+            layout, is_view = buffer.outline(function, keywords)
+            if is_view:
                 _become(view, View(buffer, function, keywords, layout, frozen(view)))
                 rest.append(view)
         base.views = None

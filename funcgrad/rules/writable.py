@@ -25,6 +25,7 @@ looked at, other than at places just written. So a loop that fills an array, or 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -35,7 +36,10 @@ from ..core import Primitive, Tracer, bind, frozen, present, raw
 from ..pull import Like, gather
 from ..trace import Trace, births
 from .assignment import fitted, put
-from .indexing import getitem, is_basic
+from .indexing import anywhere, getitem, is_basic
+
+#: Held while an array is written to, lest two threads do so at once.
+writing = threading.RLock()
 
 #: The birth of the innermost function under way that runs again later, for its derivative.
 _REPLAYED: ContextVar[int] = ContextVar("replayed", default=0)
@@ -67,6 +71,7 @@ class Buffer(Trace):
         self.pending: dict[tuple[int, ...], Any] = {}
         self.version = 0
         self.sealed = ""
+        self.ordered = True  # in memory as NumPy's array would be, for all that is known
         self._layout = layout
 
     def _hold(self, content: Any) -> None:
@@ -112,20 +117,33 @@ class Buffer(Trace):
 
     def view(self, function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
         """``function(z, **keywords)`` of this array z: a view if NumPy makes one."""
-        layout = function(self.layout, **keywords)
-        if self.shares(layout):
+        layout, is_view = self.outline(function, keywords)
+        if is_view:
             return _array(View(self, function, keywords, layout))
         return _own(function(self.current(), **keywords), layout)
 
-    def shares(self, layout: Any) -> bool:
-        """Whether what was made of the layout is a view of it."""
-        return type(layout) is np.ndarray and np.may_share_memory(layout, self.layout)
+    def outline(self, function: Callable[..., Any], keywords: dict[str, Any]) -> tuple[Any, bool]:
+        """The layout of ``function(z, **keywords)`` of this array z, and whether it is a view."""
+        if "at" in keywords:
+            layout = self.layout[anywhere(keywords["at"])]
+        else:
+            layout = function(self.layout, **keywords)
+        if type(layout) is not np.ndarray:
+            return layout, False
+        return layout, self.is_doubtful(function) or np.may_share_memory(layout, self.layout)
+
+    def is_doubtful(self, function: Any) -> bool:
+        """Whether it depends on an order of elements that may not be NumPy's what is a view."""
+        return not self.root.ordered and getattr(function, "name", "") in ("reshape", "ravel")
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         """The elements at an index, as they are now."""
-        if self.pending and key is not None and len(key) == len(next(iter(self.pending))):
-            self.looked_at()
-            return self.pending[key] if key in self.pending else getitem(self.content, key)
+        if self.pending and key is not None:
+            with writing:
+                if self.pending and len(key) == len(next(iter(self.pending))):
+                    self.looked_at()
+                    found = self.pending.get(key)
+                    return getitem(self.content, key) if found is None else found
         return getitem(self.current(), at)
 
     # The present value.
@@ -135,11 +153,14 @@ class Buffer(Trace):
         is_own = self.looked_at()
         if not self.pending:
             return self.content
-        content = self.filled()
-        if is_own:
-            self._hold(content)
-            self.pending = {}
-        return content
+        with writing:
+            if not self.pending:
+                return self.content
+            content = self.filled()
+            if is_own:
+                self._hold(content)
+                self.pending = {}
+            return content
 
     def filled(self) -> Any:
         """The content with what is pending written to it."""
@@ -238,33 +259,47 @@ class View(Buffer):
         self.base = base
         self.function = function
         self.keywords = keywords
+        self._root = base.root
+        self.born = self._root.version
         self.version = -1  # of the root, when the content was computed
         if content is not None:
-            self.content, self.version = content, self.root.version
+            self.content, self.version = content, self.born
 
     @property
     def root(self) -> Buffer:
-        return self.base.root
+        return self._root
 
     def is_part(self, base: Buffer, at: Any) -> bool:
         """Whether this is ``base[at]``."""
         return self.base is base and is_basic(at) and self.keywords.get("at", is_basic) == at
 
     def current(self) -> Any:
-        root = self.root
+        root = self._root
         is_own = root.looked_at()
-        if self.version == root.version:
-            return self.content
-        at = self.keywords.get("at")
-        key = None if at is None else _place(at, self.base.form)
-        if key is None:
-            content = self.function(self.base.current(), **self.keywords)
-        else:
-            content = self.base.taken(at, key)
-        if is_own:
-            self._hold(content)
-            self.version = root.version
+        stale: list[View] = []
+        base: Buffer = self
+        while type(base) is View and base.version != root.version:
+            stale.append(base)
+            base = base.base
+        content = base.content if type(base) is View else None
+        for view in reversed(stale):
+            content = view.computed(content)
+            if is_own:
+                view._hold(content)
+                view.version = root.version
         return content
+
+    def computed(self, base: Any) -> Any:
+        """The content, from that of the base, which is None for an array that is no view."""
+        root, keywords = self._root, self.keywords
+        if self.base.is_doubtful(self.function) and root.version != self.born:
+            raise TypeError(_doubt("what this holds after a write to another array"))
+        if base is not None:
+            return self.function(base, **keywords)
+        key = _place(keywords["at"], root.form) if "at" in keywords else None
+        if key is not None:
+            return root.taken(keywords["at"], key)
+        return self.function(root.current(), **keywords)
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         return getitem(self.current(), at)
@@ -272,24 +307,40 @@ class View(Buffer):
     def write(self, at: Any, v: Any, written: str, fresh: bool = False) -> None:
         if type(v) is Tracer and type(v.owner) is View and v.owner.is_part(self, at):
             return
-        function = self.function
+        target: Buffer = self
+        while type(target) is View:
+            at, v, fresh = target.through(at, v, written, fresh)
+            target = target.base
+        target.write(at, v, written, fresh)
+
+    def through(self, at: Any, v: Any, written: str, fresh: bool) -> tuple[Any, Any, bool]:
+        """The write to the base that ``z[at] = v`` of this view z is."""
+        function, keywords = self.function, self.keywords
+        if self.base.is_doubtful(function):
+            raise TypeError(_doubt(f"what else {written} would change"))
         is_linear = isinstance(function, Primitive) and self.dtype == self.base.dtype
-        if not is_linear or not self.layout.flags.writeable:
+        if not (is_linear or "at" in keywords) or not self.layout.flags.writeable:
             raise TypeError(
                 f"{written} cannot change this view, which is read-only. Write to the array that "
                 f"it is a view of, or to a copy, np.copy(z)."
             )
         whole = _is_whole(at)
         new = fitted(v, self.dtype, self.form) if whole else put(self.current(), at, v)
-        base = self.base
-        if "at" in self.keywords:
-            base.write(self.keywords["at"], new, written, fresh or not whole)
-            return
+        fresh = fresh or not whole
+        if "at" in keywords:
+            return keywords["at"], new, fresh
         # These operations only rearrange, so that their transposes undo them.
         pull = function.pulls[0]  # type: ignore[attr-defined]
-        form = Like(base.layout)
-        residuals = gather(pull, 0, [form, None], self.keywords, lambda r, k: r)
-        base.write(..., pull.call(new, residuals), written, fresh or not whole)
+        residuals = gather(pull, 0, [Like(self.base.layout), None], keywords, lambda r, k: r)
+        return ..., pull.call(new, residuals), fresh
+
+
+def _doubt(what: str) -> str:
+    return (
+        f"an array was reshaped whose elements are not in C's order in memory, for which NumPy "
+        f"makes a view or a copy, and {what} depends on which. Write np.copy(z) before the reshape "
+        f"or after it."
+    )
 
 
 def _array(buffer: Buffer) -> Tracer:
