@@ -7,7 +7,8 @@ runs again for any tangent without the function.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ from .zeros import annihilated, annihilated_product, finite
 
 class Dual(Trace):
     """One run of a function under forward mode; a tracer's ``node`` is its tangent."""
+
+    recorded = False
+    infinite = False  # whether there has been a tangent that was not finite
 
     def __init__(self, f: Callable[..., Any], transform: str) -> None:
         self.transform = transform
@@ -85,7 +89,10 @@ class Dual(Trace):
                     continue
                 if pushes == "multilinear":
                     factors = (*values[:i], t.node, *values[i + 1 : -1])
-                    term = self.product(primitive, factors, keywords)
+                    term = bind(primitive, factors, keywords)
+                    if self.infinite and (self.recorded or not finite(term)):
+                        again = functools.partial(primitive, **keywords)
+                        term = annihilated_product(again, factors, term)
                 elif pushes[i] is None:
                     continue
                 else:
@@ -101,26 +108,18 @@ class Dual(Trace):
     def push(self, push: Pull, t: Any, residuals: Any) -> Any:
         """One rule applied to one tangent."""
         tangent = push.call(t, residuals)
-        # A rule without residuals has a finite local derivative, and none that is zero.
-        if not push.sources or self.fine(tangent):
+        # A rule without residuals has a finite local derivative, and none that is zero. A product
+        # makes nothing infinite that was not so before.
+        if not push.sources or not push.kind or (push.kind == "product" and not self.infinite):
             return tangent
+        if finite(tangent) and not (self.recorded and self.infinite):
+            return tangent
+        self.infinite = True
         # As in the backward walk zero annihilates: the tangent, or what multiplies it.
         tangent = annihilated(push, t, residuals, tangent)
         if push.kind == "elementwise":
             tangent = annihilate(_slope(push, t, residuals), tangent)
         return tangent
-
-    def product(self, primitive: Primitive, factors: Sequence[Any], keywords: Any) -> Any:
-        """One term of the tangent of a product."""
-
-        def multiply(*factors: Any) -> Any:
-            return bind(primitive, factors, keywords)
-
-        term = multiply(*factors)
-        return term if self.fine(term) else annihilated_product(multiply, factors, term)
-
-    #: Whether a tangent cannot hold a product of zero and something that is not finite.
-    fine = staticmethod(finite)
 
     def split(self, out: Any) -> tuple[Any, Any]:
         """A leaf of the result and its tangent, which is of the same kind, the caller's own."""
@@ -139,11 +138,7 @@ class Linearization(Dual):
     finite tell of a local derivative that is not: from there on any tangent may be infinite.
     """
 
-    infinite = False
-
-    def fine(self, tangent: Any) -> bool:
-        self.infinite = self.infinite or not finite(tangent)
-        return not self.infinite
+    recorded = True
 
 
 def _slope(push: Pull, t: Any, residuals: Any) -> Any:

@@ -73,7 +73,7 @@ def annihilated_product(
     # How many terms have no zero, and how many of these are finite.
     terms = f(*_each(one, factors))
     finite_terms = f(*_each(lambda x, k: np.where(np.isfinite(x), one(x, k), 0.0), factors))
-    finite_sums = f(*_each(lambda x, k: np.where(np.isfinite(x), x, 0.0), factors))
+    finite_sums = f(*_each(lambda x, k: np.where(np.isfinite(x), x, 0), factors))
     return np.where(terms == finite_terms, finite_sums, ans)
 
 
@@ -84,6 +84,6 @@ def _each(f: Callable[[Any, int], Any], factors: Sequence[Any]) -> list[Any]:
         if type(x) is tuple:
             return tuple([within(item, k) for item in x])
         is_array = type(x) is Tracer or isinstance(x, np.ndarray | np.generic)
-        return f(x, k) if is_array and x.dtype.kind in "fc" else x
+        return f(x, k) if is_array and x.dtype.kind in "biufc" else x
 
     return [within(x, k) for k, x in enumerate(factors)]

@@ -320,6 +320,9 @@ def test_what_is_multiplied_by_zero_adds_nothing_to_a_sum():
     infinite = np.array([[1.0, 1.0], [0.0, 2.0]])
     got = jvp(lambda x: infinite @ np.sqrt(x), (x,), (np.ones(2),))[1]
     np.testing.assert_array_equal(got, [INF, 0.5])
+    # Whether terms cancel is not asked, nor how many there are.
+    difference = jvp(lambda x: np.array([1, -1]) @ np.sqrt(x), (np.zeros(2),), (np.ones(2),))[1]
+    assert np.isnan(difference)
 
 
 # A rule of one's own annihilates where all of its cotangent is zero: under vmap, of the example.
