@@ -7,6 +7,7 @@ runs again for any tangent without the function.
 from __future__ import annotations
 
 import contextvars
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,11 +22,15 @@ from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
 from .trace import WEAK, Trace
 from .transform import check_function, check_outputs, described, is_number, plain
-from .walk import finite, match
+from .walk import match
+from .zeros import annihilated, annihilated_product, finite
 
 
 class Dual(Trace):
     """One run of a function under forward mode; a tracer's ``node`` is its tangent."""
+
+    recorded = False
+    infinite = False  # whether there has been a tangent that was not finite
 
     def __init__(self, f: Callable[..., Any], transform: str) -> None:
         self.transform = transform
@@ -83,7 +88,11 @@ class Dual(Trace):
                 if type(t) is not Tracer or t.owner is not self:
                     continue
                 if pushes == "multilinear":
-                    term = bind(primitive, (*values[:i], t.node, *values[i + 1 : -1]), keywords)
+                    factors = (*values[:i], t.node, *values[i + 1 : -1])
+                    term = bind(primitive, factors, keywords)
+                    if self.infinite and (self.recorded or not finite(term)):
+                        again = functools.partial(primitive, **keywords)
+                        term = annihilated_product(again, factors, term)
                 elif pushes[i] is None:
                     continue
                 else:
@@ -99,11 +108,18 @@ class Dual(Trace):
     def push(self, push: Pull, t: Any, residuals: Any) -> Any:
         """One rule applied to one tangent."""
         tangent = push.call(t, residuals)
-        # As in the backward walk, a zero tangent annihilates an infinite local derivative. A rule
-        # without residuals has none.
-        if not push.elementwise or not push.sources or finite(tangent):
+        # A rule without residuals has a finite local derivative, and none that is zero. A product
+        # makes nothing infinite that was not so before.
+        if not push.sources or not push.kind or (push.kind == "product" and not self.infinite):
             return tangent
-        return annihilate(t, tangent)
+        if finite(tangent) and not (self.recorded and self.infinite):
+            return tangent
+        self.infinite = True
+        # As in the backward walk zero annihilates: the tangent, or what multiplies it.
+        tangent = annihilated(push, t, residuals, tangent)
+        if push.kind == "elementwise":
+            tangent = annihilate(_slope(push, t, residuals), tangent)
+        return tangent
 
     def split(self, out: Any) -> tuple[Any, Any]:
         """A leaf of the result and its tangent, which is of the same kind, the caller's own."""
@@ -116,17 +132,23 @@ class Dual(Trace):
 
 
 class Linearization(Dual):
-    """Forward mode whose tangents are recorded by another trace."""
+    """Forward mode whose tangents are recorded by another trace.
 
-    def push(self, push: Pull, t: Any, residuals: Any) -> Any:
-        tangent = push.call(t, residuals)
-        if not push.elementwise or not push.sources:
-            return tangent
-        # Which tangents will come is not known, so it is the local derivative that is looked at.
-        # Of a complex tangent a rule need not be a product with one number.
-        if t.dtype.kind == "f" and finite(push.call(t.dtype.type(1), residuals)):
-            return tangent
-        return annihilate(t, tangent)
+    Which tangents will come is not known. They are zeros while it records, and those that are not
+    finite tell of a local derivative that is not: from there on any tangent may be infinite.
+    """
+
+    recorded = True
+
+
+def _slope(push: Pull, t: Any, residuals: Any) -> Any:
+    """Zero exactly where the rule ``push`` multiplies the elements of ``t`` by zero."""
+    one = t.dtype.type(1)
+    slope = push.call(one, residuals)
+    if t.dtype.kind != "c":
+        return slope
+    # On complex numbers a rule need not be a product with one of them.
+    return np.abs(slope) + np.abs(push.call(1j * one, residuals))
 
 
 def residuals(push: Pull, i: int, values: list[Any], keywords: dict[str, Any]) -> Any:

@@ -35,21 +35,23 @@ class Pull:
     is then the residual itself; otherwise ``sources`` gathers a tuple (empty: no residual).
     """
 
-    __slots__ = ("broadcasts", "call", "elementwise", "need", "sources")
+    __slots__ = ("broadcasts", "call", "kind", "need", "sources")
 
     def __init__(
         self,
         rule: Rule,
-        elementwise: bool = False,
+        kind: str = "",
         broadcasts: bool = False,
         also: Rule | None = None,
     ) -> None:
-        """``broadcasts``: what the rule gives may have more or longer axes than the operand, over
+        """``kind``: "elementwise", "rows" (along the keyword ``axis`` or the first axis), "product"
+        or none of these, on which depends what zeros annihilate (see ``funcgrad.zeros``).
+        ``broadcasts``: what the rule gives may have more or longer axes than the operand, over
         which the engine sums. ``also``: a function whose parameters come after the rule's own.
         """
         parameters = signature(rule)[1:] + (signature(also) if also else [])
-        self.elementwise = elementwise
-        self.broadcasts = elementwise or broadcasts
+        self.kind = kind
+        self.broadcasts = kind == "elementwise" or broadcasts
         self.need: int | None = None
         self.sources = tuple(_source(name, default) for name, default in parameters)
         if not self.sources:

@@ -100,13 +100,13 @@ def _declare(
     return primitive
 
 
-def _rule(rule: Rule, elementwise: bool = False, broadcasts: bool = False) -> Pull:
+def _rule(rule: Rule, kind: str = "", broadcasts: bool = False) -> Pull:
     if not hasattr(rule, "__code__"):
         raise TypeError(
             f"a rule is a Python function, whose parameters say what it takes, and got {rule!r}. "
             f"Write lambda g, x: …"
         )
-    return Pull(rule, elementwise, broadcasts)
+    return Pull(rule, kind, broadcasts)
 
 
 def _primitive_name(function: Any) -> str:
@@ -126,8 +126,8 @@ def elementwise(
     >>> round(float(fg.grad(erf)(0.0)), 6)
     1.128379
     """
-    pulls = [rule and _rule(rule, elementwise=True) for rule in rules]
-    pushes = pulls if jvp is None else [_rule(jvp, elementwise=True)]
+    pulls = [rule and _rule(rule, "elementwise") for rule in rules]
+    pushes = pulls if jvp is None else [_rule(jvp, "elementwise")]
     return _declare(function, pulls, pushes, batch=aligned, symbol=symbol)
 
 
@@ -164,7 +164,7 @@ def bilinear(
     >>> [float(d) for d in fg.grad(area, (0, 1))(2.0, 3.0)]
     [3.0, 2.0]
     """
-    pulls = [_rule(lhs, broadcasts=True), _rule(rhs, broadcasts=True)]
+    pulls = [_rule(r, "product", broadcasts=True) for r in (lhs, rhs)]
     return _declare(function, pulls, "multilinear", batch=batch, symbol=symbol)
 
 
@@ -177,7 +177,7 @@ def multilinear(function: Any, transpose: Rule, *, batch: BatchRule = looped) ->
     >>> [float(d) for d in fg.grad(volume, (0, 1, 2))(2.0, 3.0, 5.0)]
     [15.0, 10.0, 6.0]
     """
-    return _declare(function, _rule(transpose), "multilinear", batch=batch)
+    return _declare(function, _rule(transpose, "product"), "multilinear", batch=batch)
 
 
 def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> Primitive:
@@ -208,7 +208,7 @@ def reduction(function: Any, partial: Rule, *, accepts: Sequence[str] = ()) -> P
         ans = expand(residuals[where_ans], x_like.ndim, axis, keepdims)
         return partial(*residuals[:where_ans], ans, *residuals[where_ans + 1 :])
 
-    pulls, pushes = [Pull(pull, also=partial)], [Pull(push, also=partial)]
+    pulls, pushes = [[Pull(r, "rows", also=partial)] for r in (pull, push)]
     return _declare(function, pulls, pushes, batch=over(), accepts=accepts)
 
 
@@ -249,8 +249,11 @@ def rule(
     accepts: Sequence[str] = (),
     dispatches: bool = False,
     view: bool = False,
+    kind: str = "",
 ) -> Primitive:
     """Declare an operation by its two derivatives, one rule an operand each.
+
+    ``kind`` says what zeros in a cotangent annihilate (see ``funcgrad.zeros``).
 
     >>> import funcgrad as fg
     >>> share = rule(lambda x: x / np.sum(x),
@@ -259,8 +262,8 @@ def rule(
     >>> fg.jacrev(share)(np.array([1.0, 3.0])).tolist()
     [[0.1875, -0.0625], [-0.1875, 0.0625]]
     """
-    pulls = [r and _rule(r) for r in ([vjp] if callable(vjp) else vjp)]
-    pushes = [r and _rule(r) for r in ([jvp] if callable(jvp) else jvp)]
+    pulls = [r and _rule(r, kind) for r in ([vjp] if callable(vjp) else vjp)]
+    pushes = [r and _rule(r, kind) for r in ([jvp] if callable(jvp) else jvp)]
     return _declare(
         function,
         pulls,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from .core import Tracer, raw
 from .errors import LeakedTracerError
 from .joint import Parts, Pullback
 from .pull import Like, unbroadcast
-from .rules.elementwise import annihilate
 from .rules.indexing import Sparse
+from .zeros import annihilated, finite
 
 #: The form of a cotangent that is right already.
 SETTLED = Like(0.0)
@@ -73,8 +71,8 @@ def _walk(
         c = pull.call(g, residual)
         if c is None:
             continue
-        if guarded and pull.elementwise:
-            c = annihilate(g, c)
+        if guarded and type(c) is not Sparse and type(c) is not Parts and not finite(c):
+            c = annihilated(pull, g, residual, c)
         if like is not None:
             c = match(c, like, pull.broadcasts)
         elif type(c) is not Sparse and c.dtype is not g.dtype:
@@ -124,18 +122,6 @@ def _settle(c: Any, owned: int) -> Any:
     if type(c) is np.ndarray and not owned:
         return c.copy()
     return c
-
-
-def finite(x: Any) -> bool:
-    """Whether all elements of ``x`` are finite; a few that are may be taken for others, since what
-    an annihilated walk or tangent gives is then the same."""
-    if type(x) is np.ndarray and x.dtype.char in "fd":
-        return math.isfinite(np.vdot(x, x))  # finite only where all elements are
-    if type(x) is Tracer:
-        return finite(raw(x))
-    if type(x) is np.float64:
-        return math.isfinite(x)
-    return bool(np.isfinite(x).all())
 
 
 def match(c: Any, like: Like, broadcasts: bool) -> Any:

@@ -93,12 +93,15 @@ def _softmax_jacobian(t: Any, ans: Any, axis: Axis = -1) -> Any:
     return ans * (t - np.sum(t * ans, axis=axis, keepdims=True))
 
 
-_softmax_primitive = rule(_softmax, _softmax_jacobian, _softmax_jacobian, batch=over(-1))
+_softmax_primitive = rule(
+    _softmax, _softmax_jacobian, _softmax_jacobian, batch=over(-1), kind="rows"
+)
 _log_softmax_primitive = rule(
     _log_softmax,
     lambda g, ans, axis=-1: g - np.exp(ans) * np.sum(g, axis=axis, keepdims=True),
     lambda t, ans, axis=-1: t - np.sum(t * np.exp(ans), axis=axis, keepdims=True),
     batch=over(-1),
+    kind="rows",
 )
 _logsumexp_primitive = reduction(_logsumexp, lambda x, axis=None: softmax(x, axis))
 

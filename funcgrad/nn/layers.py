@@ -69,6 +69,7 @@ affine = rule(
         lambda t, x_like: np.broadcast_to(t, (*x_like.shape[:-1], *t.shape)),
     ],
     batch=_affine_stack,
+    kind="product",
 )
 
 

@@ -29,7 +29,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     shape = np.broadcast_shapes(*map(np.shape, (*conditions, *choices[:-1])))
     ans = np.broadcast_to(choices[-1], shape)
     for condition, choice in zip(conditions[::-1], choices[-2::-1]):
-        if condition.dtype != bool:
+        if np.result_type(condition).kind != "b":
             raise TypeError("invalid entry in condlist: should be boolean ndarray")
         ans = np.where(condition, choice, ans)
     return astype(ans, dtype) if ans.dtype != dtype else ans
@@ -37,7 +37,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 @dispatched(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
-    x = operand(x)
+    x = np.reshape(operand(x), np.shape(x))  # a Python number as an array, which has elements
     if isinstance(condlist, list | tuple) and (np.ndim(condlist[0]) or np.ndim(x) == 0):
         conditions = [operand(c) for c in condlist]
     else:

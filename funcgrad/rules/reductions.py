@@ -331,6 +331,7 @@ recurrence: Primitive = rule(
         lambda t, x: recurrence(x, t),
     ],
     batch=_recurrence_stack,
+    kind="rows",
 )
 
 
@@ -354,7 +355,14 @@ def _cumprod_push(t: Any, ans: Any, x: Any, axis: int | None = None) -> Any:
     return _back_from_first(moved, axis, ans.shape)
 
 
-rule(np.cumprod, _cumprod_pull, _cumprod_push, batch=along_one, accepts=("dtype",))
+rule(
+    np.cumprod,
+    _cumprod_pull,
+    _cumprod_push,
+    batch=along_one,
+    accepts=("dtype",),
+    kind="rows",
+)
 
 
 def _cumulative(function: Any, running: Any, neutral: float) -> None:

@@ -281,7 +281,7 @@ def _declare(ufunc: Any, name: str) -> None:
 def _in_double(rule: Rule) -> Pull:
     """The rule on double precision; what it gives gets the cotangent's precision again. SciPy's
     ufuncs compute so too, and the formulas have differences and large powers in them."""
-    pull = Pull(rule, elementwise=True)
+    pull = Pull(rule, "elementwise")
     if pull.sources:
         call = pull.call
         pull.call = lambda g, residuals: call(g, _double(residuals))
