@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy_rows import EXAMPLES, METHODS, NO_VMAP, listed
+from numpy_rows import EXAMPLES, KEYWORDS, METHODS, NO_VMAP, listed
 from table import ELEMENTWISE, GENERAL, draw
 from test_primitives import check_derivatives, check_single_precision, check_vmap
 
@@ -14,7 +14,8 @@ from funcgrad.coverage import NAMESPACES, REFUSED, STRUCTURAL, ZERO, class_of, n
 
 
 @pytest.mark.parametrize(
-    "name, call, args", [(name, call, args) for name, call, *args in listed(EXAMPLES)]
+    "name, call, args",
+    [(name, call, args) for name, call, *args in listed(EXAMPLES) + listed(KEYWORDS)],
 )
 def test_example(name, call, args):
     check_derivatives(call, args)

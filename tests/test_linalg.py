@@ -256,7 +256,7 @@ def test_singular_matrices(f):
     [
         (fg.UnsupportedError, lambda a: np.linalg.qr(a[:, :2], mode="complete")[0]),
         (fg.UnsupportedError, lambda a: np.linalg.qr(a, mode="raw")[0]),
-        (fg.UnsupportedError, lambda a: np.linalg.multi_dot([a, a], out=np.zeros((3, 3)))),
+        (fg.DerivativeLostError, lambda a: np.linalg.multi_dot([a, a], out=np.zeros((3, 3)))),
         (fg.UnsupportedError, lambda a: np.cross(a[:, :2], a[:, :2])),
         (ValueError, lambda a: np.linalg.eigh(a, UPLO="X")[0]),
         (ValueError, lambda a: np.linalg.norm(a, 3)),
