@@ -420,6 +420,8 @@ GENERAL += [
     General("eigvalsh", lambda x: np.linalg.svd(x, False, False, hermitian=True), (STACK,)),
     General("eigh", lambda x: np.matmul(*np.linalg.svd(x, hermitian=True)[::2]), (STACK,)),
     General("over_gaps", over_gaps, (STACK, draw((1, 3)))),
+    General("tied_mean", lambda x: own("tied_mean")(x, np.arange(4.0), name="eigh"), (A,)),
+    General("unmixed", lambda x: own("unmixed")(x, np.zeros((3, 3), bool), name="eig"), (STACK,)),
     *[
         General(name, lambda x, k=k: np.linalg.norm(x, **k), (x,))
         for name, x, k in [

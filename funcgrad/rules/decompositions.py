@@ -20,6 +20,7 @@ from .matrices import (
     columns,
     conj,
     diagonal,
+    diagonals,
     gaps,
     hermitian,
     joint,
@@ -27,10 +28,11 @@ from .matrices import (
     over_gaps,
     rounding,
     rows,
-    shared,
     skew,
     square,
+    tied_mean,
     turning,
+    unmixed,
 )
 
 # Cholesky.
@@ -158,12 +160,13 @@ def _eigvalsh_forward(x: Any, UPLO: str) -> Any:
 
 def _eigvalsh_pull(g: Any, residual: Any) -> list[Any]:
     w, v = residual
-    return [np.matmul(conj(v), rows(shared(g, w)) * v.mT)]
+    return [np.matmul(conj(v), rows(tied_mean(g, w, name="eigvalsh")) * v.mT)]
 
 
 def _eigvalsh_push(operands: Any, tangents: Any, UPLO: str) -> Any:
     w, v = _eigh(operands[0], UPLO=UPLO)
-    return w, shared(np.real(np.sum(conj(v) * np.matmul(tangents[0], v), axis=-2)), w)
+    change = np.real(np.sum(conj(v) * np.matmul(tangents[0], v), axis=-2))
+    return w, tied_mean(change, w, name="eigvalsh")
 
 
 _eigvalsh = joint("eigvalsh", np.linalg.eigvalsh, _eigvalsh_forward, _eigvalsh_pull, _eigvalsh_push)
@@ -204,8 +207,8 @@ def _eig_pull(g: Any, residual: Any) -> list[Any]:
     # The tangent of a column has no part along it: V K − V diag(Vᴴ V K).
     p = p - np.matmul(v.mT, conj(v)) * columns(np.real(diagonal(p)))
     turn = over_gaps(p, *gaps(w), rounding(gv), name="eig")
-    inner = np.matmul(turn, v.mT) + rows(alike(gw, w, "eig")) * v.mT
-    return [np.linalg.solve(v.mT, inner)]
+    values = unmixed(diagonals(alike(gw, w, "eig")), gaps(w)[1], name="eig")
+    return [np.linalg.solve(v.mT, np.matmul(turn + values, v.mT))]
 
 
 def _eig_push(operands: Any, tangents: Any) -> Any:
@@ -235,13 +238,16 @@ def _eigvals_forward(x: Any) -> Any:
 def _eigvals_pull(g: Any, residual: Any) -> list[Any]:
     w, v = residual
     v = _independent(v)
-    return [np.linalg.solve(v.mT, rows(shared(g, w)) * v.mT)]
+    values = diagonals(tied_mean(g, w, name="eigvals"))
+    return [np.linalg.solve(v.mT, np.matmul(unmixed(values, gaps(w)[1], name="eigvals"), v.mT))]
 
 
 def _eigvals_push(operands: Any, tangents: Any) -> Any:
     w, v = _eig(operands[0])
     v = _independent(v)
-    return w, shared(diagonal(np.linalg.solve(v, np.matmul(tangents[0], v))), w)
+    change = np.linalg.solve(v, np.matmul(tangents[0], v))
+    change = unmixed(change, gaps(w)[1], name="eigvals")
+    return w, tied_mean(diagonal(change), w, name="eigvals")
 
 
 _eigvals = joint("eigvals", np.linalg.eigvals, _eigvals_forward, _eigvals_pull, _eigvals_push)

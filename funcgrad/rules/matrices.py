@@ -87,6 +87,13 @@ of_full_rank = rule(_of_full_rank, lambda g: g, lambda t: t, batch=front)
 
 # Where values are equal.
 
+_REASON = (
+    "determined: that of vectors whose values are equal (or zero), where any basis will do, that "
+    "of a vector's phase, or a second derivative of values that are equal. Write "
+    "np.linalg.eigvalsh or np.linalg.svdvals for functions of the values alone, and matrix "
+    "functions by solve, cholesky, trace, det or matrix_power."
+)
+
 
 def rounding(x: Any) -> Any:
     """Below what size the elements of each matrix may be but rounding."""
@@ -96,13 +103,7 @@ def rounding(x: Any) -> Any:
 
 def _over_gaps(x: Any, y: Any, z: Any, limit: Any, *, name: str) -> Any:
     if np.any(z & (np.abs(x) > limit)):
-        raise LinAlgError(
-            f"np.linalg.{name}: a derivative of vectors is asked for that is not determined: "
-            f"they belong to values that are equal (or zero), where any basis will do, or the "
-            f"loss depends on a vector's phase. Write np.linalg.eigvalsh or np.linalg.svdvals for "
-            f"functions of the values alone, and matrix functions by solve, cholesky or "
-            f"matrix_power."
-        )
+        raise LinAlgError(f"np.linalg.{name}: a derivative is asked for that is not {_REASON}")
     return x * y
 
 
@@ -145,12 +146,44 @@ def gaps(w: Any) -> tuple[Any, Any]:
     return reciprocal(differences, ties), ties & ~np.eye(w.shape[-1], dtype=bool)
 
 
-def shared(g: Any, w: Any) -> Any:
-    """``g`` with the average over equal values in place of each."""
-    differences = columns(w) - rows(w)
-    weights = np.where(np.abs(differences) <= rows(tolerance(w)), np.ones_like(differences), 0.0)
+def _tied_mean(x: Any, y: Any, *, name: str) -> Any:
+    differences = columns(y) - rows(y)
+    weights = np.where(np.abs(differences) <= rows(tolerance(y)), np.ones_like(differences), 0.0)
     weights = weights / np.sum(weights, axis=-1, keepdims=True)
-    return np.matmul(weights, rows(g))[..., 0]
+    return np.matmul(weights, rows(x))[..., 0]
+
+
+def _tied_mean_also(t: Any, x: Any, y: Any, name: str) -> Any:
+    for each in (x, t):
+        over_gaps(columns(each) - rows(each), 1.0, gaps(y)[1], rounding(rows(each)), name=name)
+    return tied_mean(t, y, name=name)
+
+
+#: x with the average over equal values y in place of each. That is a choice of the first derivative
+#: where values have a kink; it has a derivative itself where there was nothing to choose.
+tied_mean: Primitive = rule(
+    _tied_mean, [_tied_mean_also, None], [_tied_mean_also, None], batch=_stacked
+)
+
+
+def _unmixed(x: Any, y: Any, *, name: str) -> Any:
+    return x
+
+
+def _unmixed_also(t: Any, x: Any, y: Any, name: str) -> Any:
+    for matrices in (x, t):
+        over_gaps(matrices, 1.0, y, rounding(matrices), name=name)
+    return t
+
+
+#: Matrices x in a basis of vectors of which those are tied that y says: neither they nor their
+#: tangents and cotangents may mix tied vectors where they are differentiated.
+unmixed: Primitive = rule(_unmixed, [_unmixed_also, None], [_unmixed_also, None], batch=_stacked)
+
+
+def diagonals(x: Any) -> Any:
+    """Diagonal matrices."""
+    return np.where(np.eye(x.shape[-1], dtype=bool), rows(x), 0.0)
 
 
 def turning(p: Any, g: Any, scale: Any, w: Any, name: str) -> Any:

@@ -25,8 +25,8 @@ from .matrices import (
     reciprocal,
     rounding,
     rows,
-    shared,
     skew,
+    tied_mean,
     tolerance,
     turning,
 )
@@ -136,7 +136,7 @@ def _svdvals_forward(x: Any) -> Any:
 
 def _settled(t: Any, s: Any) -> Any:
     """(Co)tangents of singular values: 0 at 0, as for abs."""
-    return np.where(_zeros(s), 0.0, shared(t, s))
+    return np.where(_zeros(s), 0.0, tied_mean(t, s, name="svdvals"))
 
 
 def _svdvals_pull(g: Any, residual: Any) -> list[Any]:
