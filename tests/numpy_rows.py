@@ -381,7 +381,9 @@ KEYWORDS = {
     "linspace": [(lambda x: x * np.linspace(x, -3.0, 4, dtype=int), V)],
     "astype": [(lambda x: x.astype(np.float64, "K", "safe", copy=False), A)],
     "reshape": [(lambda x: np.reshape(x, 12, "F"), A)],
-    "interp": [(lambda x, p: np.interp(x * p, [-0.9, 0.2, 1.5], V[:3], period=p), A, np.array(3.0))],
+    "interp": [
+        (lambda x, p: np.interp(x * p, [-0.9, 0.2, 1.5], V[:3], period=p), A, np.array(3.0))
+    ],
     "nan_to_num": [(lambda x: np.nan_to_num(x, nan=x[0, 0], posinf=x[1, 1]), HOLES)],
     "polyfit": [
         *[(lambda x, y, i=i: np.polyfit(x, y, 1, full=True)[i], V, W) for i in (0, 1)],

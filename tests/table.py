@@ -358,6 +358,12 @@ def svd_outer_products(x, full_matrices=False):
     return np.sum(vectors * np.arange(1.0, k + 1.0)[:, None, None], -3), rest @ np.conj(rest.mT)
 
 
+def complement_projector(x):
+    """The projector on what the columns of x leave, by the last columns of q."""
+    rest = np.linalg.qr(x, mode="complete").Q[..., x.shape[-1] :]
+    return rest @ np.conj(rest.mT)
+
+
 def over_gaps(x, y):
     return own("over_gaps")(x, y, np.zeros((3, 3), bool), 0.0, name="eigh")
 
@@ -394,6 +400,9 @@ GENERAL += [
     *[General("qr", lambda x, i=i: np.linalg.qr(x)[i], (WIDE,)) for i in (0, 1)],
     General("qr", lambda x: np.linalg.qr(x, mode="r"), (TALL,)),
     General("qr", lambda x: np.linalg.qr(x, mode="complete").Q, (WIDE,)),
+    General("qr", lambda x: np.linalg.qr(x, mode="complete").R, (TALL,)),
+    General("qr complement", complement_projector, (TALL,)),
+    General("qr complement", complement_projector, (np.stack([TALL, TALL[::-1]]),)),
     *[General("eigh", lambda x, k=k: np.linalg.eigh(x, k).eigenvalues, (STACK,)) for k in "LU"],
     *[
         General("eigh", lambda x, k=k: projectors(np.linalg.eigh(x, k).eigenvectors), (STACK,))
@@ -446,10 +455,10 @@ GENERAL += [
     General("svdvals", lambda x: np.linalg.matrix_norm(x, ord="nuc"), (C,)),
     *[General("svdvals", lambda x, p=p: np.linalg.cond(x, p), (STACK,)) for p in (None, 2, -2)],
     *[
-        General("linalg.inv", lambda x, p=p: np.real(np.linalg.cond(x, p)), (STACK,))
+        General("inverse_or_inf", lambda x, p=p: np.linalg.cond(x, p), (STACK,))
         for p in ("fro", 1, -1, np.inf, -np.inf)
     ],
-    General("svdvals", lambda x: np.real(np.linalg.cond(x, "nuc")), (REGULAR,)),
+    General("svdvals", lambda x: np.linalg.cond(x, "nuc"), (REGULAR,)),
     General("einsum", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (V, A.T, TALL.T)),
     General("einsum", lambda x, y: np.linalg.multi_dot([x, y, W]), (B.T, draw((4, 4)))),
     General("multiply", np.cross, (TALL, M3[0])),

@@ -201,6 +201,40 @@ def test_a_tangent_that_splits_equal_eigenvalues_is_refused():
         hessian(lambda a: np.sum(np.linalg.eigvalsh(symmetric(a)) ** 3))(EYE)
 
 
+def second_derivatives(f, a, u, v):
+    """The second derivative of f along u and v, by each combination of the modes."""
+    yield lambda: np.sum(jvp(grad(f), (a,), (u,))[1] * v)
+    yield lambda: jvp(lambda a: jvp(f, (a,), (u,))[1], (a,), (v,))[1]
+    yield lambda: np.sum(grad(lambda a: np.sum(grad(f)(a) * u))(a) * v)
+    yield lambda: np.sum(grad(lambda a: jvp(f, (a,), (u,))[1])(a) * v)
+
+
+SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+@pytest.mark.parametrize("a", [EYE, np.diag([1.0, 1.0, 3.0])])
+@pytest.mark.parametrize("u", [EYE, np.diag([1.0, 2.0, 3.0]), SWAP, symmetric(C)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda a: np.linalg.eigvalsh(symmetric(a)),
+        lambda a: np.linalg.eigh(symmetric(a)).eigenvalues,
+        lambda a: np.real(np.linalg.eigvals(a)),
+        lambda a: np.real(np.linalg.eig(a).eigenvalues),
+        np.linalg.svdvals,
+        lambda a: np.linalg.svd(a).S,
+    ],
+)
+def test_a_second_derivative_at_equal_values_is_right_or_refused(values, a, u):
+    for v in (EYE, u):
+        for second in second_derivatives(lambda a: np.sum(values(a) ** 2), a, u, v):
+            try:
+                found = second()
+            except np.linalg.LinAlgError:
+                continue
+            near(found, 2.0 * np.sum(u * v))
+
+
 # What is read, returned and refused.
 
 
@@ -251,10 +285,19 @@ def test_singular_matrices(f):
         grad(lambda a: np.sum(f(a)))(OF_RANK_1)
 
 
+@pytest.mark.parametrize("p", [None, 2, 1, -1, np.inf, "fro"])
+def test_the_condition_number_of_a_singular_matrix_is_infinite(p):
+    value, gradient = fg.value_and_grad(lambda a: np.linalg.cond(a, p))(OF_RANK_1)
+    assert value == np.linalg.cond(OF_RANK_1, p) == np.inf
+    assert not np.any(np.isfinite(gradient))
+    stack = np.stack([OF_RANK_1, TIED])
+    near(fg.vjp(lambda a: np.linalg.cond(a, p), stack)[0][1], np.linalg.cond(TIED, p))
+
+
 @pytest.mark.parametrize(
     "error, f",
     [
-        (fg.UnsupportedError, lambda a: np.linalg.qr(a[:, :2], mode="complete")[0]),
+        (np.linalg.LinAlgError, lambda a: C * np.linalg.qr(a[:, :1], mode="complete")[0]),
         (fg.UnsupportedError, lambda a: np.linalg.qr(a, mode="raw")[0]),
         (fg.DerivativeLostError, lambda a: np.linalg.multi_dot([a, a], out=np.zeros((3, 3)))),
         (fg.UnsupportedError, lambda a: np.cross(a[:, :2], a[:, :2])),

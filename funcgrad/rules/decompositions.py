@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..batching import front
+from ..batching import front, spread
 from ..errors import UnsupportedError
 from ..verbs import composite, rule
 from .matrices import (
@@ -96,20 +96,46 @@ def _qr_push(operands: Any, tangents: Any) -> Any:
 _reduced = joint("qr", lambda x: tuple(np.linalg.qr(x)), _qr_forward, _qr_pull, _qr_push)
 
 
+def _complement(x: Any, y: Any) -> Any:
+    return np.linalg.qr(y, mode="complete").Q[..., x.shape[-1] :]
+
+
+def _complements(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    return primitive.apply(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
+
+
+def _complement_pull(g: Any, ans: Any, x: Any) -> Any:
+    any_basis = np.ones((g.shape[-1], g.shape[-1]), dtype=bool)
+    over_gaps(skew(np.matmul(ans.mT, g)), 1.0, any_basis, rounding(g), name="qr")
+    return -np.matmul(conj(ans), np.matmul(adjoint(g), conj(x)))
+
+
+#: The last columns of Q, a basis of what the first ones, x, leave; y is the matrix. They move by
+#: −Q₁ dQ₁ᴴ Q₂, and turn among one another in a way that is arbitrary, and left out.
+complement = rule(
+    _complement,
+    [_complement_pull, None],
+    [lambda t, ans, x: -np.matmul(x, np.matmul(adjoint(t), ans)), None],
+    batch=_complements,
+)
+
+
 @composite(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     if a.ndim < 2:
         raise LinAlgError(f"np.linalg.qr takes matrices, and got an array of shape {a.shape}.")
     m, n = a.shape[-2:]
-    if mode not in ("reduced", "complete", "r") or (mode == "complete" and m > n):
+    if mode not in ("reduced", "complete", "r"):
         raise UnsupportedError(
-            f"np.linalg.qr: mode={mode!r} of matrices of shape {(m, n)} has no derivative"
-            f"{', since the last columns of q are arbitrary' if mode == 'complete' else ''}. "
-            f"Write mode='reduced' or mode='r'."
+            f"np.linalg.qr: mode={mode!r} has no derivative rule. Write mode='reduced', "
+            f"mode='complete' or mode='r'."
         )
     q, r = _reduced(a[..., :m])
     if m < n:  # the other columns, in the basis of the first ones
         r = np.concatenate([r, np.matmul(adjoint(q), a[..., m:])], axis=-1)
+    if m > n and mode == "complete":
+        q = np.concatenate([q, complement(q, a)], axis=-1)
+        r = np.concatenate([r, np.zeros((*r.shape[:-2], m - n, n), r.dtype)], axis=-2)
     return r if mode == "r" else _Q_AND_R(q, r)
 
 

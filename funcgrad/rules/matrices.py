@@ -93,6 +93,10 @@ _REASON = (
     "np.linalg.eigvalsh or np.linalg.svdvals for functions of the values alone, and matrix "
     "functions by solve, cholesky, trace, det or matrix_power."
 )
+_OF_QR = (
+    "determined: that of the last columns of q, which are any basis of what the first ones leave. "
+    "Write mode='reduced', or a function of the projector on them."
+)
 
 
 def rounding(x: Any) -> Any:
@@ -103,7 +107,8 @@ def rounding(x: Any) -> Any:
 
 def _over_gaps(x: Any, y: Any, z: Any, limit: Any, *, name: str) -> Any:
     if np.any(z & (np.abs(x) > limit)):
-        raise LinAlgError(f"np.linalg.{name}: a derivative is asked for that is not {_REASON}")
+        reason = _OF_QR if name == "qr" else _REASON
+        raise LinAlgError(f"np.linalg.{name}: a derivative is asked for that is not {reason}")
     return x * y
 
 
