@@ -35,8 +35,17 @@ def test_example_that_vmap_refuses(name, call, args):
 
 @pytest.mark.parametrize(
     "f",
-    [np.median, lambda x: np.sort(x)[1], lambda x: np.quantile(x, 0.25), lambda x: np.max(-x)],
-    ids=["median", "sort", "quantile", "max"],
+    [
+        np.median,
+        np.nanmedian,
+        lambda x: np.sort(x)[1],
+        lambda x: np.partition(x, 2)[2],
+        lambda x: np.quantile(x, 0.25),
+        lambda x: np.percentile(x, 20, weights=[1, 1, 2, 1], method="inverted_cdf"),
+        lambda x: np.unique(x)[0],
+        lambda x: np.max(-x),
+    ],
+    ids="median nanmedian sort partition quantile weighted unique max".split(),
 )
 def test_equal_values_share_evenly(f):
     g = fg.grad(f)(np.array([1.0, 1.0, 2.0, 1.0]))

@@ -66,6 +66,13 @@ def sorted_rows(rows: Any) -> Any:
     return shared(np.take_along_axis(rows, order, axis=-1))
 
 
+def sharing(x: Any, axis: int = -1) -> Any:
+    """``x`` as it is, of which equal values along ``axis`` share evenly."""
+    rows = np.moveaxis(x, axis, -1)
+    ranks = np.argsort(np.argsort(rows, axis=-1, kind="stable"), axis=-1)
+    return np.moveaxis(np.take_along_axis(sorted_rows(rows), ranks, axis=-1), -1, axis)
+
+
 @composite(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
     if axis is None:
@@ -81,7 +88,8 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     # In the order that NumPy leaves the others in, which is any.
     if axis is None:
         a, axis = np.ravel(a), 0
-    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis=axis)
+    order = np.argpartition(a, kth, axis=axis, kind=kind)
+    return np.take_along_axis(sharing(a, axis), order, axis=axis)
 
 
 @composite(np.sort_complex)
