@@ -349,7 +349,7 @@ KEYWORDS = {
         (lambda x: np.nanquantile(x, 0.6, 0, weights=POS, method="inverted_cdf"), HOLES),
     ],
     "percentile": [
-        (lambda x: np.percentile(x, 0, weights=[0, 2, 0, 1], axis=1, method="inverted_cdf"), A)
+        (lambda x: np.percentile(x, 20, weights=[0, 2, 0, 1], axis=1, method="inverted_cdf"), A)
     ],
     "dot": [(into((3, 2), np.dot), A, B)],
     "outer": [(into((4, 4), np.outer), V, W)],
@@ -423,13 +423,14 @@ METHODS = {
         (lambda f, x: f.reduce(x), A),
         (lambda f, x: f.reduce(x, axis=-1, keepdims=True), A),
         (lambda f, x: f.reduce(x, axis=1, initial=x[0, 0]), A),
+        (lambda f, x: f.reduce(x, axis=1, initial=2.3, where=MASK, dtype=np.float64), A),
     ],
     "ufunc.accumulate": [
         (lambda f, x: f.accumulate(x), A),
-        (lambda f, x: f.accumulate(x, axis=1), A),
+        (lambda f, x: f.accumulate(x, axis=1, dtype=np.float64), A),
     ],
     "ufunc.reduceat": [(lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A)],
-    "ufunc.outer": [(lambda f, x, y: f.outer(x, y), A, V)],
+    "ufunc.outer": [(lambda f, x, y: f.outer(x, y, dtype=np.float64), A, V)],
 }
 
 
