@@ -268,7 +268,7 @@ class Tracer:
             return FUNCTIONS[np.ufunc.at](ufunc, *inputs)
         if method == "__call__" and any(declare(ufunc) for declare in LIBRARIES):
             return self.__array_ufunc__(ufunc, method, *inputs)
-        name = _ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
+        name = ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
         return self._refuse(name, "call")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -387,7 +387,7 @@ class Tracer:
 _ARRAYS = (np.ndarray, Tracer)
 
 
-def _ufunc_name(ufunc: Any) -> str:
+def ufunc_name(ufunc: Any) -> str:
     """What errors call a ufunc: np.sin, and scipy.special.erf once that is declared."""
     declared = UFUNCS.get(ufunc)
     return declared.name if declared and "." in declared.name else f"np.{ufunc.__name__}"
@@ -410,7 +410,7 @@ def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: An
 def handed_over(ans: Any, out: Any, function: Any) -> Any:
     """``out``, to which the result ``ans`` of ``function`` has been written."""
     is_ufunc = isinstance(function, np.ufunc)
-    name = _ufunc_name(function) if is_ufunc else function_name(function)
+    name = ufunc_name(function) if is_ufunc else function_name(function)
     if type(out) is Tracer:
         put_into(out, ans, f"{name} with out=z")
     elif type(ans) is Tracer:

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, operand, raw
+from ..core import FUNCTIONS, operand, raw, ufunc_name
 from ..errors import UnsupportedError
 from .shapes import astype
 
 
 def _without_keywords(ufunc: np.ufunc, inputs: Any, keywords: dict[str, Any]) -> Any:
     if keywords.get("where", True) is not True:
-        name = f"np.{ufunc.__name__}"
+        name = ufunc_name(ufunc)
         raise UnsupportedError(
             f"{name}: its keyword 'where' leaves the other elements undefined without out=. Give "
             f"out=z, made as np.zeros(n, like=t), or write np.where(mask, {name}(t), 0.0)."
