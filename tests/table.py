@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad import debug, nn
+from funcgrad import debug, nn, stop_gradient
 from funcgrad.core import bind
 from funcgrad.rules.indexing import Slot
 from funcgrad.verbs import PRIMITIVES
@@ -364,6 +364,20 @@ def complement_projector(x):
     return rest @ np.conj(rest.mT)
 
 
+def with_eigen(x):
+    """A Hermitian matrix with its eigenvalues and vectors as constants."""
+    x = x + np.conj(x.mT)
+    return x, *np.linalg.eigh(stop_gradient(x))
+
+
+def spectral(g, x):
+    return PRIMITIVES["spectral"](np.real(g), *with_eigen(x))
+
+
+def eigenvalues(x):
+    return PRIMITIVES["parted"](*with_eigen(x))
+
+
 def over_gaps(x, y):
     return own("over_gaps")(x, y, np.zeros((3, 3), bool), 0.0, name="eigh")
 
@@ -430,6 +444,10 @@ GENERAL += [
     General("eigh", lambda x: np.matmul(*np.linalg.svd(x, hermitian=True)[::2]), (STACK,)),
     General("over_gaps", over_gaps, (STACK, draw((1, 3)))),
     General("tied_mean", lambda x: own("tied_mean")(x, np.arange(4.0), name="eigh"), (A,)),
+    General("spectral", spectral, (V[:3], REGULAR)),
+    General("spectral", spectral, (A[:2, :3], STACK)),
+    General("parted", eigenvalues, (STACK,)),
+    General("parting", lambda x: own("parting")(x, np.zeros((3, 3), bool)) @ x, (STACK,)),
     General("unmixed", lambda x: own("unmixed")(x, np.zeros((3, 3), bool), name="eig"), (STACK,)),
     *[
         General(name, lambda x, k=k: np.linalg.norm(x, **k), (x,))

@@ -26,6 +26,7 @@ from . import (
     singular,
     sorting,
     special,
+    spectral,
     statistics,
     trigonometric,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "singular",
     "sorting",
     "special",
+    "spectral",
     "statistics",
     "trigonometric",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..batching import front, spread
+from ..batching import front
 from ..errors import UnsupportedError
 from ..verbs import composite, rule
 from .matrices import (
@@ -29,6 +29,7 @@ from .matrices import (
     rounding,
     rows,
     skew,
+    spread_all,
     square,
     tied_mean,
     turning,
@@ -100,10 +101,6 @@ def _complement(x: Any, y: Any) -> Any:
     return np.linalg.qr(y, mode="complete").Q[..., x.shape[-1] :]
 
 
-def _complements(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    return primitive.apply(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
-
-
 def _complement_pull(g: Any, ans: Any, x: Any) -> Any:
     any_basis = np.ones((g.shape[-1], g.shape[-1]), dtype=bool)
     over_gaps(skew(np.matmul(ans.mT, g)), 1.0, any_basis, rounding(g), name="qr")
@@ -116,7 +113,7 @@ complement = rule(
     _complement,
     [_complement_pull, None],
     [lambda t, ans, x: -np.matmul(x, np.matmul(adjoint(t), ans)), None],
-    batch=_complements,
+    batch=spread_all,
 )
 
 
@@ -147,7 +144,7 @@ _Q_AND_R = type(np.linalg.qr(np.eye(1)))
 
 
 def _eigh_forward(x: Any, UPLO: str) -> Any:
-    ans = _eigh(x, UPLO=UPLO)
+    ans = eigh_factors(x, UPLO=UPLO)
     return ans, ans
 
 
@@ -158,13 +155,13 @@ def _eigh_pull(g: Any, residual: Any) -> list[Any]:
 
 
 def _eigh_push(operands: Any, tangents: Any, UPLO: str) -> Any:
-    w, v = _eigh(operands[0], UPLO=UPLO)
+    w, v = eigh_factors(operands[0], UPLO=UPLO)
     change = np.matmul(adjoint(v), np.matmul(tangents[0], v))
     turn = over_gaps(change, *gaps(w), rounding(change), name="eigh")
     return (w, v), (np.real(diagonal(change)), np.matmul(v, turn))
 
 
-_eigh = joint(
+eigh_factors = joint(
     "eigh",
     lambda x, UPLO: tuple(np.linalg.eigh(x, UPLO)),
     _eigh_forward,
@@ -176,31 +173,7 @@ _EIGH = type(np.linalg.eigh(np.eye(1)))
 
 @composite(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    return _EIGH(*_eigh(hermitian("linalg.eigh", a, UPLO), UPLO=UPLO))
-
-
-def _eigvalsh_forward(x: Any, UPLO: str) -> Any:
-    w, v = _eigh(x, UPLO=UPLO)
-    return w, (w, v)
-
-
-def _eigvalsh_pull(g: Any, residual: Any) -> list[Any]:
-    w, v = residual
-    return [np.matmul(conj(v), rows(tied_mean(g, w, name="eigvalsh")) * v.mT)]
-
-
-def _eigvalsh_push(operands: Any, tangents: Any, UPLO: str) -> Any:
-    w, v = _eigh(operands[0], UPLO=UPLO)
-    change = np.real(np.sum(conj(v) * np.matmul(tangents[0], v), axis=-2))
-    return w, tied_mean(change, w, name="eigvalsh")
-
-
-_eigvalsh = joint("eigvalsh", np.linalg.eigvalsh, _eigvalsh_forward, _eigvalsh_pull, _eigvalsh_push)
-
-
-@composite(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    return _eigvalsh(hermitian("linalg.eigvalsh", a, UPLO), UPLO=UPLO)
+    return _EIGH(*eigh_factors(hermitian("linalg.eigh", a, UPLO), UPLO=UPLO))
 
 
 # Eigenvalues and eigenvectors of any matrix: Boeddeker et al. 2017, "On the computation of complex-

@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..batching import align, front, spread
+from ..batching import BatchRule, align, front, spread
 from ..core import Primitive
 from ..joint import Joint
 from ..pull import unbroadcast
 from ..verbs import PRIMITIVES, rule
 
 
-def joint(name: str, impl: Any, forward: Any, pull: Any, push: Any) -> Joint:
+def joint(
+    name: str, impl: Any, forward: Any, pull: Any, push: Any, batch: BatchRule = front
+) -> Joint:
     """The operation ``name`` on stacks of matrices, differentiated as a whole."""
-    PRIMITIVES[name] = primitive = Joint(name, impl, forward, pull, push, front)
+    PRIMITIVES[name] = primitive = Joint(name, impl, forward, pull, push, batch)
     return primitive
 
 
@@ -112,7 +114,12 @@ def _over_gaps(x: Any, y: Any, z: Any, limit: Any, *, name: str) -> Any:
     return x * y
 
 
-def _stacked(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+def spread_all(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    """Batch an operation on several stacks, of which each example has its own."""
+    return primitive.apply(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
+
+
+def stacked(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     x, *others = operands
     first = x if mine[0] else spread(x, size)
     return primitive.apply(*align([first, *others], (True, *mine[1:])), **keywords)
@@ -129,7 +136,7 @@ over_gaps: Primitive = rule(
     _over_gaps,
     [_over_gaps_also, lambda g, x, y_like: unbroadcast(g * x, y_like.shape), None, None],
     [_over_gaps_also, lambda t, x: t * x, None, None],
-    batch=_stacked,
+    batch=stacked,
 )
 
 
@@ -160,14 +167,14 @@ def _tied_mean(x: Any, y: Any, *, name: str) -> Any:
 
 def _tied_mean_also(t: Any, x: Any, y: Any, name: str) -> Any:
     for each in (x, t):
-        over_gaps(columns(each) - rows(each), 1.0, gaps(y)[1], rounding(rows(each)), name=name)
+        alike(each, y, name)
     return tied_mean(t, y, name=name)
 
 
 #: x with the average over equal values y in place of each. That is a choice of the first derivative
 #: where values have a kink; it has a derivative itself where there was nothing to choose.
 tied_mean: Primitive = rule(
-    _tied_mean, [_tied_mean_also, None], [_tied_mean_also, None], batch=_stacked
+    _tied_mean, [_tied_mean_also, None], [_tied_mean_also, None], batch=stacked
 )
 
 
@@ -183,7 +190,7 @@ def _unmixed_also(t: Any, x: Any, y: Any, name: str) -> Any:
 
 #: Matrices x in a basis of vectors of which those are tied that y says: neither they nor their
 #: tangents and cotangents may mix tied vectors where they are differentiated.
-unmixed: Primitive = rule(_unmixed, [_unmixed_also, None], [_unmixed_also, None], batch=_stacked)
+unmixed: Primitive = rule(_unmixed, [_unmixed_also, None], [_unmixed_also, None], batch=stacked)
 
 
 def diagonals(x: Any) -> Any:
@@ -210,6 +217,6 @@ def turning(p: Any, g: Any, scale: Any, w: Any, name: str) -> Any:
 
 
 def alike(g: Any, w: Any, name: str) -> Any:
-    """The cotangents of values, which beside those of vectors must agree where values do."""
+    """``g``, which must be equal where ``w`` is: beside vectors, and to be differentiated."""
     over_gaps(columns(g) - rows(g), 1.0, gaps(w)[1], rounding(rows(g)), name=name)
     return g
