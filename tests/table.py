@@ -374,6 +374,15 @@ def spectral(g, x):
     return PRIMITIVES["spectral"](np.real(g), *with_eigen(x))
 
 
+def with_svd(x):
+    """A matrix with its singular values and vectors as constants."""
+    return x, *np.linalg.svd(stop_gradient(x), full_matrices=False)
+
+
+def singular(g, x):
+    return PRIMITIVES["singular"](np.real(g), *with_svd(x))
+
+
 def eigenvalues(x):
     return PRIMITIVES["parted"](*with_eigen(x))
 
@@ -447,6 +456,8 @@ GENERAL += [
     General("spectral", spectral, (V[:3], REGULAR)),
     General("spectral", spectral, (A[:2, :3], STACK)),
     General("parted", eigenvalues, (STACK,)),
+    *[General("singular", singular, (V[:3], x)) for x in (REGULAR, TALL, TALL.T)],
+    General("parted_singular", lambda x: PRIMITIVES["parted_singular"](*with_svd(x)), (WIDE,)),
     General("parting", lambda x: own("parting")(x, np.zeros((3, 3), bool)) @ x, (STACK,)),
     General("unmixed", lambda x: own("unmixed")(x, np.zeros((3, 3), bool), name="eig"), (STACK,)),
     *[

@@ -71,7 +71,7 @@ def test_slogdet_of_a_complex_matrix_turns_its_sign():
 
 
 @pytest.mark.parametrize("ord", [None, 1, 2, 3, np.inf])
-def test_norms_of_zero(ord):
+def test_norms_twice_identity(ord):
     def f(x):
         return np.linalg.norm(x, ord)
 
@@ -233,6 +233,41 @@ def test_a_second_derivative_at_equal_values_is_right_or_refused(values, a, u):
             except np.linalg.LinAlgError:
                 continue
             near(found, 2.0 * np.sum(u * v))
+
+
+def twice_identity(a):
+    """The Hessian of the sum of the squares of all elements."""
+    return 2.0 * np.eye(a.size).reshape(a.shape * 2)
+
+
+@pytest.mark.parametrize("a", [EYE, TIED, np.diag([1.0, 1.0, 0.0]), 2.0 * TURN])
+def test_hessians_of_symmetric_functions_of_equal_values(a):
+    near(hessian(lambda a: np.sum(np.linalg.svdvals(a) ** 2))(a), twice_identity(a))
+    near(hessian(lambda a: np.linalg.svdvals(a[:, :2]) @ np.linalg.svdvals(a[:, :2]))(EYE)[:, :2],
+         twice_identity(EYE)[:, :2])  # fmt: skip
+    s = symmetric(a)
+    got = hessian(lambda a: np.sum(np.exp(np.linalg.eigvalsh(symmetric(a)))))(s)
+    slope = jvp(grad(lambda a: np.sum(np.exp(np.linalg.eigvalsh(symmetric(a))))), (s,), (s,))[1]
+    near(np.einsum("ijkl,kl", got, s), slope)
+    w, v = np.linalg.eigh(s)
+    near(slope, (v * (w * np.exp(w))) @ v.T)  # along s itself
+
+
+def test_the_hessian_of_logdet_by_eigenvalues():
+    def by_values(a):
+        return np.sum(np.log(np.linalg.eigvalsh(symmetric(a))))
+
+    for a in (EYE, TIED, 2.0 * EYE):
+        near(hessian(by_values)(a), hessian(lambda a: np.linalg.slogdet(symmetric(a))[1])(a))
+
+
+def test_the_hessian_of_the_nuclear_norm_at_a_repeated_pair():
+    def turned(t):
+        """The norm of a matrix that is turned to and fro, and stretched."""
+        return np.linalg.norm(np.diag([2.0, 2.0, 1.0]) + t[0] * C + t[1] * C.T, "nuc")
+
+    t = np.zeros(2)
+    close(hessian(turned)(t) @ [1.0, 2.0], along(grad(turned), [t], [np.array([1.0, 2.0])]), 1.0)
 
 
 # What is read, returned and refused.
