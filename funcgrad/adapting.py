@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Tracer, function_name, holds_tracer, operand
+from .core import Tracer, function_name, handed_over, holds_tracer, operand
 from .errors import UnsupportedError
 from .pull import Rule
 
@@ -49,6 +49,7 @@ def adapter(
     """``handler`` behind NumPy's own signature: the first ``operands`` parameters by position, the
     others by name, those left at NumPy's default dropped, those without a rule refused. Lists are
     replaced by arrays and tuples that the caller cannot change, but for a ``sequence`` of arrays.
+    What ``handler`` gives is written to ``out``, where NumPy's function has one.
     """
     defaults = parameters_of(function, names)
     order = list(defaults)
@@ -67,17 +68,46 @@ def adapter(
         for name in order[len(args) : operands]:
             if name in named or defaults[name] is not inspect.Parameter.empty:
                 args = (*args, operand(named.pop(name, defaults[name])))
+        out = named.pop("out", None) if "out" in defaults else None
         given = {}
         for name, x in named.items():
             x = operand(x) if name in traced else _static(x)
-            if x is np._NoValue or _is_default(x, defaults.get(name)):
+            if x is np._NoValue or _is_default(x, defaults.get(name)) or name == "subok":
                 continue
             if name not in traced:
                 _check_keyword(function, name, x, keywords)
             given[name] = x
-        return handler(*args, **given)
+        return written(handler(*args, **given), out, function)
 
     return adapted
+
+
+def writing(function: Any, handler: Rule) -> Rule:
+    """``handler``, which does nothing with ``out``, and what it gives written to that."""
+    place = list(parameters_of(function, None)).index("out")
+
+    def apply(*args: Any, **keywords: Any) -> Any:
+        if len(args) <= place and "out" not in keywords:
+            return handler(*args, **keywords)
+        out = keywords.pop("out", None)
+        if len(args) > place:
+            out, args = args[place], (*args[:place], None, *args[place + 1 :])
+        return written(handler(*args, **keywords), out, function)
+
+    return apply
+
+
+def written(ans: Any, out: Any, function: Any) -> Any:
+    """The result ``ans`` of ``function``, as ``out`` where there is one."""
+    if out is None:
+        return ans
+    loses = type(ans) is Tracer and type(out) is not Tracer
+    if np.shape(ans) != np.shape(out) and not loses:
+        raise ValueError(
+            f"{function_name(function)} with out=z: the result has shape {np.shape(ans)}, and z "
+            f"has {np.shape(out)}."
+        )
+    return handed_over(np.copy(ans), out, function)  # which may be an argument, or a view of one
 
 
 def _check_keyword(function: Any, name: str, given: Any, keywords: frozenset[str]) -> None:
@@ -91,7 +121,7 @@ def _check_keyword(function: Any, name: str, given: Any, keywords: frozenset[str
     if name == "dtype" and np.dtype(given).kind not in "fc":
         raise UnsupportedError(
             f"{called}: dtype={np.dtype(given)} would round a traced value to integers. "
-            f"Write .astype({np.dtype(given)}) on the result."
+            f"Write t.astype({np.dtype(given)}) for the argument where that is meant."
         )
     if name == "order" and given not in ("C", "F"):
         raise UnsupportedError(

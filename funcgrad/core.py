@@ -256,21 +256,19 @@ class Tracer:
                 return bind(primitive, tuple(map(operand, inputs)), kwargs)
         if "out" in kwargs:
             return _into(kwargs.pop("out"), ufunc, method, inputs, kwargs)
-        if kwargs.get("where") is True:
-            del kwargs["where"]
+        if kwargs and method == "__call__":
+            return FUNCTIONS[np.ufunc](ufunc, inputs, kwargs)
         if method == "__call__" and ufunc in UFUNCS:
-            if kwargs:
-                return self._refuse(_ufunc_name(ufunc), f"keyword {next(iter(kwargs))!r}")
             return bind(UFUNCS[ufunc], tuple(map(operand, inputs)), kwargs)
         if method == "__call__" and ufunc in FUNCTIONS:
-            return FUNCTIONS[ufunc](*inputs, **kwargs)
+            return FUNCTIONS[ufunc](*inputs)
         if (ufunc, method) in FUNCTIONS:
             return FUNCTIONS[ufunc, method](*inputs, **kwargs)
         if method == "at":
             return FUNCTIONS[np.ufunc.at](ufunc, *inputs)
         if method == "__call__" and any(declare(ufunc) for declare in LIBRARIES):
-            return self.__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        name = _ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
+            return self.__array_ufunc__(ufunc, method, *inputs)
+        name = ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
         return self._refuse(name, "call")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -389,7 +387,7 @@ class Tracer:
 _ARRAYS = (np.ndarray, Tracer)
 
 
-def _ufunc_name(ufunc: Any) -> str:
+def ufunc_name(ufunc: Any) -> str:
     """What errors call a ufunc: np.sin, and scipy.special.erf once that is declared."""
     declared = UFUNCS.get(ufunc)
     return declared.name if declared and "." in declared.name else f"np.{ufunc.__name__}"
@@ -397,24 +395,34 @@ def _ufunc_name(ufunc: Any) -> str:
 
 def _into(out: tuple[Any, ...], ufunc: Any, method: str, inputs: Any, kwargs: Any) -> Any:
     """A call of ``ufunc`` whose results are written to the arrays ``out``."""
-    if any(o is not None and type(o) is not Tracer for o in out):
-        where, _ = blamed()
-        raise DerivativeLostError(
-            f"{_ufunc_name(ufunc)} with out= a plain array z, as in z += t,{where} would lose a "
-            f"derivative. Write z = z + t, z = np.zeros(n, like=t) for z = np.zeros(n), "
-            f"np.array(z, like=t) for any other plain z, or leave out= away."
-        )
-    if all(o is None for o in out):
-        return getattr(ufunc, method)(*inputs, **kwargs)
-    where = kwargs.pop("where", True)
-    found = getattr(ufunc, method)(*inputs, **kwargs)
+    all_of_it = method != "__call__" or any(o is None for o in out)
+    where = True if all_of_it else kwargs.pop("where", True)
+    with np.errstate(all=None if where is True else "ignore"):  # of what is left out
+        found = getattr(ufunc, method)(*inputs, **kwargs)
     results = []
     for o, ans in zip(out, found if len(out) > 1 else (found,)):
         if o is not None:
-            ans = ans if where is True else np.where(where, ans, o)
-            put_into(o, ans, f"{_ufunc_name(ufunc)} with out=z")
-        results.append(ans if o is None else o)
+            ans = handed_over(ans if where is True else np.where(where, ans, o), o, ufunc)
+        results.append(ans)
     return tuple(results) if len(out) > 1 else results[0]
+
+
+def handed_over(ans: Any, out: Any, function: Any) -> Any:
+    """``out``, to which the result ``ans`` of ``function`` has been written."""
+    is_ufunc = isinstance(function, np.ufunc)
+    name = ufunc_name(function) if is_ufunc else function_name(function)
+    if type(out) is Tracer:
+        put_into(out, ans, f"{name} with out=z")
+    elif type(ans) is Tracer:
+        where, _ = blamed()
+        raise DerivativeLostError(
+            f"{name} with out= a plain array z, as in z += t,{where} would lose a "
+            f"derivative. Write z = z + t, z = np.zeros(n, like=t) for z = np.zeros(n), "
+            f"np.array(z, like=t) for any other plain z, or leave out= away."
+        )
+    else:
+        np.copyto(out, ans, "same_kind")
+    return out
 
 
 def put_into(z: Tracer, new: Any, written: str) -> None:

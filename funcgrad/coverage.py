@@ -91,14 +91,15 @@ def names(namespace: str) -> list[str]:
     """The public callables of a namespace, for ``ndarray`` its members and operators too."""
     place = NAMESPACES[namespace]
     if place is np.ndarray:
-        return sorted(set(dir(place)) - _OF_CLASSES)
+        shown = (name for name in dir(place) if name.startswith("__") or name[0] != "_")
+        return sorted(set(shown) - _OF_CLASSES)
     found = (name for name in dir(place) if not name.startswith("_"))
     return [name for name in found if callable(getattr(place, name))]
 
 
-#: What every class has for the sake of Python.
+#: What classes have for the sake of Python.
 _OF_CLASSES = frozenset(
-    """__class__ __delattr__ __dir__ __doc__ __getattribute__ __getstate__ __init__
+    """__buffer__ __class__ __delattr__ __dir__ __doc__ __getattribute__ __getstate__ __init__
     __init_subclass__ __new__ __setattr__ __subclasshook__""".split()
 )
 

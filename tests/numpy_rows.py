@@ -268,6 +268,129 @@ EXAMPLES = {
     "repeat": [(lambda x: np.repeat(x, 3, axis=0), np.array(1.5))],
 }
 
+
+def into(shape, call):
+    """``call`` with an array of ``shape``, which it writes its result to, as its last argument."""
+
+    def f(x, *others):
+        z = np.zeros(shape, x.dtype, like=np.atleast_1d(sum(map(np.sum, (x, *others)))))
+        call(x, *others, z)
+        return z
+
+    return f
+
+
+DOUBLE = {"dtype": np.float64}
+SINGLE = {"dtype": np.float32, "casting": "same_kind"}
+
+#: Keywords that many functions share: dtypes, axes of ufuncs, and arrays to write to.
+KEYWORDS = {
+    "add": [
+        (lambda x, y: np.add(x, y, **DOUBLE), A, V),
+        (lambda x: np.add(x, POS, where=MASK, out=np.ones_like(x)), A),
+        (into((3, 4), lambda x, z: np.add(1.0, x, z, order="F", subok=False)), A),
+        (lambda x: np.add.reduce(x, axis=0, initial=2.0, where=MASK, **DOUBLE), A),
+        (lambda x: np.add.accumulate(x, axis=1, **DOUBLE), A),
+        (into((4,), lambda x, z: np.add.reduce(x, axis=0, where=MASK, out=z)), A),
+    ],
+    "multiply": [
+        (lambda x: np.multiply(x, 2, signature="dd->d"), A),
+        (into((3, 4, 4), lambda x, y, z: np.multiply.outer(x, y, out=z)), A, V),
+    ],
+    "divide": [
+        (into((3, 4), lambda x, y, z: np.divide(x, y, out=z, where=y > 1)), A, POS),
+        (lambda x: np.divide.reduce(x, axis=1, initial=3.0, where=MASK), POS),
+    ],
+    "maximum": [(lambda x: np.maximum(x, 0.1, dtype=np.float64, casting="safe"), A)],
+    "float_power": [(lambda x: np.float_power(x, 1.5, signature=(None, None, "d")), POS)],
+    "modf": [(lambda x: np.modf(x, **DOUBLE)[0], A)],
+    "hypot": [(lambda x: np.hypot.reduce(x, axis=1, initial=1.5, where=MASK), A)],
+    "fmax": [(lambda x: np.fmax.reduce(x, axis=1, initial=-9.0, where=MASK), A)],
+    "matmul": [
+        (lambda x, y: np.matmul(x, y, axes=[(1, 0), (1, 0), (0, 1)]), A.T, B.T),
+        (lambda x, y: np.matmul(x, y, axes=[(0, 2), 0, 1], **DOUBLE), C, V),
+        (into((3, 2), np.matmul), A, B),
+    ],
+    "vecdot": [
+        (lambda x, y: np.vecdot(x, y, axis=1, keepdims=True), C, C[:, :, :1]),
+        (lambda x, y: np.vecdot(x, y, axes=[1, 0]), C, A),
+    ],
+    "vecmat": [(lambda x, y: np.vecmat(x, y, axes=[0, (0, 1), 0]), C[:, 0], C)],
+    "clip": [
+        (into((3, 4), lambda x, z: np.clip(x, -0.5, 0.7, out=z, where=MASK)), A),
+        (lambda x: x.clip(-0.5, **DOUBLE), A),
+    ],
+    "sum": [
+        (into((4,), lambda x, z: np.sum(x, 0, None, z)), A),
+        (into((), lambda x, z: np.sum(x, initial=x[0, 0], out=z, where=MASK)), A),
+    ],
+    "mean": [
+        (lambda x: np.mean(x, axis=0, **DOUBLE), A),
+        (into((3,), lambda x, z: np.mean(x, axis=1, out=z)), A),
+    ],
+    "std": [(into((3,), lambda x, z: x.std(axis=1, ddof=1, dtype=np.float64, out=z)), A)],
+    "max": [(into((3, 1), lambda x, z: np.max(x, axis=1, keepdims=True, out=z)), A)],
+    "cumsum": [(into((3, 4), lambda x, z: np.cumsum(x, axis=1, out=z)), A)],
+    "nanvar": [(into((3,), lambda x, z: np.nanvar(x, axis=1, out=z, mean=A[:, :1])), HOLES)],
+    "median": [(into((3,), lambda x, z: np.median(x, axis=1, out=z)), A)],
+    "quantile": [
+        *[
+            (
+                lambda x, k=k, q=q: np.quantile(x, q, method="inverted_cdf", **k),
+                A,
+            )
+            for q in (0.3, Q)
+            for k in (
+                {"weights": POS},
+                {"weights": POS, "axis": 0},
+                {"weights": POS[0], "axis": -1, "keepdims": True},
+            )
+        ],
+        (lambda x: np.nanquantile(x, 0.6, 0, weights=POS, method="inverted_cdf"), HOLES),
+    ],
+    "percentile": [
+        (lambda x: np.percentile(x, 20, weights=[0, 2, 0, 1], axis=1, method="inverted_cdf"), A)
+    ],
+    "dot": [(into((3, 2), np.dot), A, B)],
+    "outer": [(into((4, 4), np.outer), V, W)],
+    "einsum": [
+        (lambda x, y: np.einsum("ij,jk", x, y, casting="safe", **DOUBLE), A, B),
+        (into((2,), lambda x, y, z: np.einsum("ij,jk->k", x, y, out=z, optimize=True)), A, B),
+        (
+            lambda x, y: np.einsum("ij,jk,lk", x, y, y, optimize=["einsum_path", (1, 2), (0, 1)]),
+            A,
+            B,
+        ),
+    ],
+    "trace": [
+        (lambda x: np.trace(x, 1, 1, 2, np.float64), C),
+        (into((2,), lambda x, z: np.trace(x, 0, 1, 2, out=z)), C),
+    ],
+    "take": [(into((3, 2), lambda x, z: np.take(x, [1, 1], axis=1, out=z)), A)],
+    "choose": [(into((4,), lambda x, z: np.choose([0, 1, 1, 0], [x, x**2], out=z)), V)],
+    "concatenate": [
+        (lambda x, y: np.concatenate([x, y], **SINGLE).astype(float) * 0 + np.append(x, y), V, W),
+        (into((8,), lambda x, y, z: np.concatenate([x, y], out=z)), V, W),
+    ],
+    "stack": [
+        (lambda x, y: np.stack([x, y], axis=1, **DOUBLE), V, W),
+        (into((2, 4), lambda x, y, z: np.stack([x, y], out=z)), V, W),
+    ],
+    "hstack": [(lambda x, y: np.hstack([x, y], **DOUBLE), V, W)],
+    "vstack": [(lambda x, y: np.vstack([x, y], dtype=np.float64, casting="safe"), V, W)],
+    "linspace": [(lambda x: x * np.linspace(x, -3.0, 4, dtype=int), V)],
+    "astype": [(lambda x: x.astype(np.float64, "K", "safe", copy=False), A)],
+    "reshape": [(lambda x: np.reshape(x, 12, "F"), A)],
+    "interp": [
+        (lambda x, p: np.interp(x * p, [-0.9, 0.2, 1.5], V[:3], period=p), A, np.array(3.0))
+    ],
+    "nan_to_num": [(lambda x: np.nan_to_num(x, nan=x[0, 0], posinf=x[1, 1]), HOLES)],
+    "polyfit": [
+        *[(lambda x, y, i=i: np.polyfit(x, y, 1, full=True)[i], V, W) for i in (0, 1)],
+        (lambda x: np.polyfit(x, W, 1, full=True, w=POS[0])[3], V),
+    ],
+}
+
 #: Calls whose result has a size or a dtype that depends on the values, which vmap refuses.
 NO_VMAP = {
     "unique": [(np.unique, A), (lambda x: np.unique(x[[0, 2, 0]], axis=0), A)],
@@ -300,13 +423,14 @@ METHODS = {
         (lambda f, x: f.reduce(x), A),
         (lambda f, x: f.reduce(x, axis=-1, keepdims=True), A),
         (lambda f, x: f.reduce(x, axis=1, initial=x[0, 0]), A),
+        (lambda f, x: f.reduce(x, axis=1, initial=2.3, where=MASK, dtype=np.float64), A),
     ],
     "ufunc.accumulate": [
         (lambda f, x: f.accumulate(x), A),
-        (lambda f, x: f.accumulate(x, axis=1), A),
+        (lambda f, x: f.accumulate(x, axis=1, dtype=np.float64), A),
     ],
     "ufunc.reduceat": [(lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A)],
-    "ufunc.outer": [(lambda f, x, y: f.outer(x, y), A, V)],
+    "ufunc.outer": [(lambda f, x, y: f.outer(x, y, dtype=np.float64), A, V)],
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from funcgrad import debug, nn
+from funcgrad import debug, nn, stop_gradient
 from funcgrad.core import bind
 from funcgrad.rules.indexing import Slot
 from funcgrad.verbs import PRIMITIVES
@@ -357,6 +357,35 @@ def svd_outer_products(x, full_matrices=False):
     return np.sum(vectors * np.arange(1.0, k + 1.0)[:, None, None], -3), rest @ np.conj(rest.mT)
 
 
+def complement_projector(x):
+    """The projector on what the columns of x leave, by the last columns of q."""
+    rest = np.linalg.qr(x, mode="complete").Q[..., x.shape[-1] :]
+    return rest @ np.conj(rest.mT)
+
+
+def with_eigen(x):
+    """A Hermitian matrix with its eigenvalues and vectors as constants."""
+    x = x + np.conj(x.mT)
+    return x, *np.linalg.eigh(stop_gradient(x))
+
+
+def spectral(g, x):
+    return PRIMITIVES["spectral"](np.real(g), *with_eigen(x))
+
+
+def with_svd(x):
+    """A matrix with its singular values and vectors as constants."""
+    return x, *np.linalg.svd(stop_gradient(x), full_matrices=False)
+
+
+def singular(g, x):
+    return PRIMITIVES["singular"](np.real(g), *with_svd(x))
+
+
+def eigenvalues(x):
+    return PRIMITIVES["parted"](*with_eigen(x))
+
+
 def over_gaps(x, y):
     return own("over_gaps")(x, y, np.zeros((3, 3), bool), 0.0, name="eigh")
 
@@ -393,6 +422,9 @@ GENERAL += [
     *[General("qr", lambda x, i=i: np.linalg.qr(x)[i], (WIDE,)) for i in (0, 1)],
     General("qr", lambda x: np.linalg.qr(x, mode="r"), (TALL,)),
     General("qr", lambda x: np.linalg.qr(x, mode="complete").Q, (WIDE,)),
+    General("qr", lambda x: np.linalg.qr(x, mode="complete").R, (TALL,)),
+    General("qr complement", complement_projector, (TALL,)),
+    General("qr complement", complement_projector, (np.stack([TALL, TALL[::-1]]),)),
     *[General("eigh", lambda x, k=k: np.linalg.eigh(x, k).eigenvalues, (STACK,)) for k in "LU"],
     *[
         General("eigh", lambda x, k=k: projectors(np.linalg.eigh(x, k).eigenvectors), (STACK,))
@@ -419,6 +451,14 @@ GENERAL += [
     General("eigvalsh", lambda x: np.linalg.svd(x, False, False, hermitian=True), (STACK,)),
     General("eigh", lambda x: np.matmul(*np.linalg.svd(x, hermitian=True)[::2]), (STACK,)),
     General("over_gaps", over_gaps, (STACK, draw((1, 3)))),
+    General("tied_mean", lambda x: own("tied_mean")(x, np.arange(4.0), name="eigh"), (A,)),
+    General("spectral", spectral, (V[:3], REGULAR)),
+    General("spectral", spectral, (A[:2, :3], STACK)),
+    General("parted", eigenvalues, (STACK,)),
+    *[General("singular", singular, (V[:3], x)) for x in (REGULAR, TALL, TALL.T)],
+    General("parted_singular", lambda x: PRIMITIVES["parted_singular"](*with_svd(x)), (WIDE,)),
+    General("parting", lambda x: own("parting")(x, np.zeros((3, 3), bool)) @ x, (STACK,)),
+    General("unmixed", lambda x: own("unmixed")(x, np.zeros((3, 3), bool), name="eig"), (STACK,)),
     *[
         General(name, lambda x, k=k: np.linalg.norm(x, **k), (x,))
         for name, x, k in [
@@ -443,10 +483,10 @@ GENERAL += [
     General("svdvals", lambda x: np.linalg.matrix_norm(x, ord="nuc"), (C,)),
     *[General("svdvals", lambda x, p=p: np.linalg.cond(x, p), (STACK,)) for p in (None, 2, -2)],
     *[
-        General("linalg.inv", lambda x, p=p: np.real(np.linalg.cond(x, p)), (STACK,))
+        General("inverse_or_inf", lambda x, p=p: np.linalg.cond(x, p), (STACK,))
         for p in ("fro", 1, -1, np.inf, -np.inf)
     ],
-    General("svdvals", lambda x: np.real(np.linalg.cond(x, "nuc")), (REGULAR,)),
+    General("svdvals", lambda x: np.linalg.cond(x, "nuc"), (REGULAR,)),
     General("einsum", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (V, A.T, TALL.T)),
     General("einsum", lambda x, y: np.linalg.multi_dot([x, y, W]), (B.T, draw((4, 4)))),
     General("multiply", np.cross, (TALL, M3[0])),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy_rows import EXAMPLES, METHODS, NO_VMAP, listed
+from numpy_rows import EXAMPLES, KEYWORDS, METHODS, NO_VMAP, listed
 from table import ELEMENTWISE, GENERAL, draw
 from test_primitives import check_derivatives, check_single_precision, check_vmap
 
@@ -14,7 +14,8 @@ from funcgrad.coverage import NAMESPACES, REFUSED, STRUCTURAL, ZERO, class_of, n
 
 
 @pytest.mark.parametrize(
-    "name, call, args", [(name, call, args) for name, call, *args in listed(EXAMPLES)]
+    "name, call, args",
+    [(name, call, args) for name, call, *args in listed(EXAMPLES) + listed(KEYWORDS)],
 )
 def test_example(name, call, args):
     check_derivatives(call, args)
@@ -34,8 +35,17 @@ def test_example_that_vmap_refuses(name, call, args):
 
 @pytest.mark.parametrize(
     "f",
-    [np.median, lambda x: np.sort(x)[1], lambda x: np.quantile(x, 0.25), lambda x: np.max(-x)],
-    ids=["median", "sort", "quantile", "max"],
+    [
+        np.median,
+        np.nanmedian,
+        lambda x: np.sort(x)[1],
+        lambda x: np.partition(x, 2)[2],
+        lambda x: np.quantile(x, 0.25),
+        lambda x: np.percentile(x, 20, weights=[1, 1, 2, 1], method="inverted_cdf"),
+        lambda x: np.unique(x)[0],
+        lambda x: np.max(-x),
+    ],
+    ids="median nanmedian sort partition quantile weighted unique max".split(),
 )
 def test_equal_values_share_evenly(f):
     g = fg.grad(f)(np.array([1.0, 1.0, 2.0, 1.0]))

@@ -243,6 +243,8 @@ LOST = {
     "z += t": (lambda t: add_in_place(np.zeros(3), t), r"z = z \+ t"),
     "out=": (lambda t: np.add(t, 1.0, out=np.zeros(())), r"np\.add with out=.*leave out= away"),
     "out by position": (lambda t: np.sin(t, np.zeros(())), r"np\.sin with out="),
+    "out of a sum": (lambda t: np.sum(t, out=np.zeros(())), r"np\.sum with out=.*like=t"),
+    "out of a join": (lambda t: np.stack([t, t], out=np.zeros(2)), r"np\.stack with out="),
 }
 
 
@@ -311,8 +313,9 @@ UNSUPPORTED = {
     "np.gcd": lambda t: np.gcd(t, 2),
     "mode 'spiral'": lambda t: np.pad(t, 1, mode="spiral"),
     "'where'": lambda t: np.add(t, 1.0, where=[True, False, True]),
-    "'dtype'": lambda t: np.sin(t, dtype=np.float32),
-    "'out'": lambda t: np.sum(t, out=np.zeros(())),
+    "dtype=int64": lambda t: np.sum(t, dtype=np.int64),
+    "'order'": lambda t: np.sort(t, order="a"),
+    "'weights'": lambda t: np.quantile([1.0, 2, 3], 0.5, weights=t, method="inverted_cdf"),
 }
 
 

@@ -10,6 +10,7 @@ from . import (
     emath,
     fft,
     indexing,
+    keywords_of_ufuncs,
     linalg,
     matrices,
     methods,
@@ -25,6 +26,7 @@ from . import (
     singular,
     sorting,
     special,
+    spectral,
     statistics,
     trigonometric,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "emath",
     "fft",
     "indexing",
+    "keywords_of_ufuncs",
     "linalg",
     "matrices",
     "methods",
@@ -54,6 +57,7 @@ __all__ = [
     "singular",
     "sorting",
     "special",
+    "spectral",
     "statistics",
     "trigonometric",
 ]

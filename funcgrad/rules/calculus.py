@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..batching import each
-from ..core import Primitive, operand
+from ..core import Primitive, is_traced, operand
 from ..verbs import bilinear, composite, dispatched
 from .indexing import along, getitem
 from .shapes import astype
@@ -110,9 +110,9 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
     return np.moveaxis(slope, -1, axis)
 
 
-@composite(np.interp, operands=3, traced=("left", "right"))
+@composite(np.interp, operands=3, traced=("left", "right", "period"))
 def interp(
-    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
     x, xp = astype(_array(x), float), astype(_array(xp), float)
     fp = astype(_array(fp), np.result_type(fp, float))
@@ -121,7 +121,7 @@ def interp(
     if xp.shape != fp.shape:
         raise ValueError("fp and xp are not of the same length.")
     if period is not None:
-        if period == 0:
+        if not is_traced(period) and period == 0:
             raise ValueError("period must be a non-zero value")
         x, xp, left, right = x % abs(period), xp % abs(period), None, None
         order = np.argsort(xp)
@@ -188,14 +188,22 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     if not m:
         raise ValueError("a cannot be empty" if not a.shape[0] else "v cannot be empty")
     start, size = {"full": (0, n + m - 1), "same": ((m - 1) // 2, n), "valid": (m - 1, n - m + 1)}[
-        mode
+        _mode(mode)
     ]
     return full_convolution(a, v)[start : start + size]
 
 
+def _mode(mode: Any) -> str:
+    modes = ("valid", "same", "full")
+    mode = modes[mode] if mode in range(3) else mode
+    if mode not in modes:
+        raise ValueError(f"mode {mode!r} must be one of 'valid', 'same', or 'full'")
+    return mode
+
+
 @composite(np.correlate, operands=2)
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    if mode == "same" and np.shape(a)[0] < np.shape(v)[0]:
+    if _mode(mode) == "same" and np.shape(a)[0] < np.shape(v)[0]:
         # The middle of an even number of values is then the other of two.
         return np.conj(np.correlate(v, a, mode))[::-1]
     return np.convolve(a, np.conj(v)[::-1], mode)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..adapting import written
 from ..core import frozen, is_traced, operand, view_of
-from ..errors import UnsupportedError
 from ..verbs import composite, dispatched
 from .indexing import along, getitem
 from .shapes import astype
@@ -76,8 +76,6 @@ def _on_piece(x: Any, condition: Any, function: Any, args: Any, kw: Any) -> Any:
 
 @dispatched(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    if out is not None:
-        raise UnsupportedError("np.choose: its keyword 'out' has no derivative rule.")
     choices = [operand(x) for x in choices]
     a, count = operand(a), len(choices)
     if mode == "wrap":
@@ -90,7 +88,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     ans = frozen(np.broadcast_to(choices[0], shape))
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
-    return ans
+    return written(ans, out, np.choose)
 
 
 @composite(np.extract, operands=2)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..adapting import written
 from ..batching import align
-from ..core import FUNCTIONS, operand, view_of
-from ..errors import UnsupportedError
+from ..core import FUNCTIONS, view_of
 from ..pull import unbroadcast
 from ..trace import WEAK
 from ..verbs import bilinear, composite, multilinear
+from .shapes import cast_all
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in
 # the dimensions of the result, so neither rule needs the operand that it differentiates; over the
@@ -164,6 +165,8 @@ def _einsum_pull(g: Any, i: int, others: tuple[Any, ...], subscripts: str, optim
             label = fresh
         distinct += label
     spec = ",".join(labels for labels, _ in factors) + "->" + distinct
+    if not isinstance(optimize, str):  # a path is one for other operands
+        optimize = bool(optimize)
     return unbroadcast(np.einsum(spec, *(t for _, t in factors), optimize=optimize), x.shape)
 
 
@@ -205,13 +208,11 @@ def _explicit(subscripts: str, ndims: list[int]) -> str:
     return ",".join(terms) + "->" + output.replace("...", dots)
 
 
-def einsum(*operands: Any, optimize: Any = False, **keywords: Any) -> Any:
+def einsum(
+    *operands: Any, out: Any = None, optimize: Any = False, dtype: Any = None,
+    casting: str = "safe", order: str = "K",
+) -> Any:  # fmt: skip
     """``np.einsum`` on traced operands, in both of its calling forms."""
-    if any(v is not None for v in keywords.values()):
-        raise UnsupportedError(
-            f"np.einsum: its keyword {next(iter(keywords))!r} has no derivative rule (it takes "
-            f"optimize). Leave it away."
-        )
     if isinstance(operands[0], str):
         subscripts, xs = operands[0], list(operands[1:])
     else:
@@ -224,10 +225,11 @@ def einsum(*operands: Any, optimize: Any = False, **keywords: Any) -> Any:
             subscripts += "->" + "".join(
                 "..." if a is Ellipsis else _LETTERS[a] for a in operands[-1]
             )
-    xs = [operand(x) for x in xs]
+    xs = cast_all(xs, dtype, casting)
     subscripts = _explicit(subscripts, [np.ndim(x) for x in xs])
     contract = functools.partial(contraction, subscripts=subscripts, optimize=optimize)
-    return contract(*xs) if len(xs) > 1 else view_of(xs[0], contract, contract)
+    ans = contract(*xs) if len(xs) > 1 else view_of(xs[0], contract, contract)
+    return written(ans, out, np.einsum)
 
 
 FUNCTIONS[np.einsum] = einsum

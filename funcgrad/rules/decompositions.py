@@ -20,6 +20,7 @@ from .matrices import (
     columns,
     conj,
     diagonal,
+    diagonals,
     gaps,
     hermitian,
     joint,
@@ -27,10 +28,12 @@ from .matrices import (
     over_gaps,
     rounding,
     rows,
-    shared,
     skew,
+    spread_all,
     square,
+    tied_mean,
     turning,
+    unmixed,
 )
 
 # Cholesky.
@@ -94,20 +97,42 @@ def _qr_push(operands: Any, tangents: Any) -> Any:
 _reduced = joint("qr", lambda x: tuple(np.linalg.qr(x)), _qr_forward, _qr_pull, _qr_push)
 
 
+def _complement(x: Any, y: Any) -> Any:
+    return np.linalg.qr(y, mode="complete").Q[..., x.shape[-1] :]
+
+
+def _complement_pull(g: Any, ans: Any, x: Any) -> Any:
+    any_basis = np.ones((g.shape[-1], g.shape[-1]), dtype=bool)
+    over_gaps(skew(np.matmul(ans.mT, g)), 1.0, any_basis, rounding(g), name="qr")
+    return -np.matmul(conj(ans), np.matmul(adjoint(g), conj(x)))
+
+
+#: The last columns of Q, a basis of what the first ones, x, leave; y is the matrix. They move by
+#: −Q₁ dQ₁ᴴ Q₂, and turn among one another in a way that is arbitrary, and left out.
+complement = rule(
+    _complement,
+    [_complement_pull, None],
+    [lambda t, ans, x: -np.matmul(x, np.matmul(adjoint(t), ans)), None],
+    batch=spread_all,
+)
+
+
 @composite(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     if a.ndim < 2:
         raise LinAlgError(f"np.linalg.qr takes matrices, and got an array of shape {a.shape}.")
     m, n = a.shape[-2:]
-    if mode not in ("reduced", "complete", "r") or (mode == "complete" and m > n):
+    if mode not in ("reduced", "complete", "r"):
         raise UnsupportedError(
-            f"np.linalg.qr: mode={mode!r} of matrices of shape {(m, n)} has no derivative"
-            f"{', since the last columns of q are arbitrary' if mode == 'complete' else ''}. "
-            f"Write mode='reduced' or mode='r'."
+            f"np.linalg.qr: mode={mode!r} has no derivative rule. Write mode='reduced', "
+            f"mode='complete' or mode='r'."
         )
     q, r = _reduced(a[..., :m])
     if m < n:  # the other columns, in the basis of the first ones
         r = np.concatenate([r, np.matmul(adjoint(q), a[..., m:])], axis=-1)
+    if m > n and mode == "complete":
+        q = np.concatenate([q, complement(q, a)], axis=-1)
+        r = np.concatenate([r, np.zeros((*r.shape[:-2], m - n, n), r.dtype)], axis=-2)
     return r if mode == "r" else _Q_AND_R(q, r)
 
 
@@ -119,7 +144,7 @@ _Q_AND_R = type(np.linalg.qr(np.eye(1)))
 
 
 def _eigh_forward(x: Any, UPLO: str) -> Any:
-    ans = _eigh(x, UPLO=UPLO)
+    ans = eigh_factors(x, UPLO=UPLO)
     return ans, ans
 
 
@@ -130,13 +155,13 @@ def _eigh_pull(g: Any, residual: Any) -> list[Any]:
 
 
 def _eigh_push(operands: Any, tangents: Any, UPLO: str) -> Any:
-    w, v = _eigh(operands[0], UPLO=UPLO)
+    w, v = eigh_factors(operands[0], UPLO=UPLO)
     change = np.matmul(adjoint(v), np.matmul(tangents[0], v))
     turn = over_gaps(change, *gaps(w), rounding(change), name="eigh")
     return (w, v), (np.real(diagonal(change)), np.matmul(v, turn))
 
 
-_eigh = joint(
+eigh_factors = joint(
     "eigh",
     lambda x, UPLO: tuple(np.linalg.eigh(x, UPLO)),
     _eigh_forward,
@@ -148,30 +173,7 @@ _EIGH = type(np.linalg.eigh(np.eye(1)))
 
 @composite(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    return _EIGH(*_eigh(hermitian("linalg.eigh", a, UPLO), UPLO=UPLO))
-
-
-def _eigvalsh_forward(x: Any, UPLO: str) -> Any:
-    w, v = _eigh(x, UPLO=UPLO)
-    return w, (w, v)
-
-
-def _eigvalsh_pull(g: Any, residual: Any) -> list[Any]:
-    w, v = residual
-    return [np.matmul(conj(v), rows(shared(g, w)) * v.mT)]
-
-
-def _eigvalsh_push(operands: Any, tangents: Any, UPLO: str) -> Any:
-    w, v = _eigh(operands[0], UPLO=UPLO)
-    return w, shared(np.real(np.sum(conj(v) * np.matmul(tangents[0], v), axis=-2)), w)
-
-
-_eigvalsh = joint("eigvalsh", np.linalg.eigvalsh, _eigvalsh_forward, _eigvalsh_pull, _eigvalsh_push)
-
-
-@composite(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    return _eigvalsh(hermitian("linalg.eigvalsh", a, UPLO), UPLO=UPLO)
+    return _EIGH(*eigh_factors(hermitian("linalg.eigh", a, UPLO), UPLO=UPLO))
 
 
 # Eigenvalues and eigenvectors of any matrix: Boeddeker et al. 2017, "On the computation of complex-
@@ -204,8 +206,8 @@ def _eig_pull(g: Any, residual: Any) -> list[Any]:
     # The tangent of a column has no part along it: V K − V diag(Vᴴ V K).
     p = p - np.matmul(v.mT, conj(v)) * columns(np.real(diagonal(p)))
     turn = over_gaps(p, *gaps(w), rounding(gv), name="eig")
-    inner = np.matmul(turn, v.mT) + rows(alike(gw, w, "eig")) * v.mT
-    return [np.linalg.solve(v.mT, inner)]
+    values = unmixed(diagonals(alike(gw, w, "eig")), gaps(w)[1], name="eig")
+    return [np.linalg.solve(v.mT, np.matmul(turn + values, v.mT))]
 
 
 def _eig_push(operands: Any, tangents: Any) -> Any:
@@ -235,13 +237,16 @@ def _eigvals_forward(x: Any) -> Any:
 def _eigvals_pull(g: Any, residual: Any) -> list[Any]:
     w, v = residual
     v = _independent(v)
-    return [np.linalg.solve(v.mT, rows(shared(g, w)) * v.mT)]
+    values = diagonals(tied_mean(g, w, name="eigvals"))
+    return [np.linalg.solve(v.mT, np.matmul(unmixed(values, gaps(w)[1], name="eigvals"), v.mT))]
 
 
 def _eigvals_push(operands: Any, tangents: Any) -> Any:
     w, v = _eig(operands[0])
     v = _independent(v)
-    return w, shared(diagonal(np.linalg.solve(v, np.matmul(tangents[0], v))), w)
+    change = np.linalg.solve(v, np.matmul(tangents[0], v))
+    change = unmixed(change, gaps(w)[1], name="eigvals")
+    return w, tied_mean(diagonal(change), w, name="eigvals")
 
 
 _eigvals = joint("eigvals", np.linalg.eigvals, _eigvals_forward, _eigvals_pull, _eigvals_push)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..adapting import written
 from ..core import FUNCTIONS, Primitive, call, operand
 from ..errors import UnsupportedError
 from ..trace import WEAK
@@ -321,17 +322,20 @@ def _where(condition: Any, *branches: Any) -> Any:
 FUNCTIONS[np.where] = _where
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **bounds: Any) -> Any:
-    unknown = bounds.keys() - {"min", "max"} or ({"out"} if out is not None else set())
-    if unknown:
-        raise UnsupportedError(
-            f"np.clip: its keyword {unknown.pop()!r} has no derivative rule. Leave it away."
-        )
-    for low in (a_min, bounds.get("min")):
-        a = a if low is None or low is np._NoValue else np.maximum(a, low)
-    for high in (a_max, bounds.get("max")):
-        a = a if high is None or high is np._NoValue else np.minimum(a, high)
-    return a
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, where: Any = True,
+    **keywords: Any,
+) -> Any:  # fmt: skip
+    lows, highs = (a_min, keywords.pop("min", None)), (a_max, keywords.pop("max", None))
+    for ufunc, bounds in ((np.maximum, lows), (np.minimum, highs)):
+        for bound in bounds:
+            if bound is not None and bound is not np._NoValue:
+                a = ufunc(a, bound, **keywords)
+    if where is not True:
+        if out is None:
+            raise UnsupportedError("np.clip: its keyword 'where' is for calls with out=.")
+        a = np.where(where, a, out)
+    return written(a, out, np.clip)
 
 
 FUNCTIONS[np.clip] = _clip

@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..batching import align, front, spread
+from ..batching import BatchRule, align, front, spread
 from ..core import Primitive
 from ..joint import Joint
 from ..pull import unbroadcast
 from ..verbs import PRIMITIVES, rule
 
 
-def joint(name: str, impl: Any, forward: Any, pull: Any, push: Any) -> Joint:
+def joint(
+    name: str, impl: Any, forward: Any, pull: Any, push: Any, batch: BatchRule = front
+) -> Joint:
     """The operation ``name`` on stacks of matrices, differentiated as a whole."""
-    PRIMITIVES[name] = primitive = Joint(name, impl, forward, pull, push, front)
+    PRIMITIVES[name] = primitive = Joint(name, impl, forward, pull, push, batch)
     return primitive
 
 
@@ -87,6 +89,17 @@ of_full_rank = rule(_of_full_rank, lambda g: g, lambda t: t, batch=front)
 
 # Where values are equal.
 
+_REASON = (
+    "determined: that of vectors whose values are equal (or zero), where any basis will do, that "
+    "of a vector's phase, or a second derivative of values that are equal. Write "
+    "np.linalg.eigvalsh or np.linalg.svdvals for functions of the values alone, and matrix "
+    "functions by solve, cholesky, trace, det or matrix_power."
+)
+_OF_QR = (
+    "determined: that of the last columns of q, which are any basis of what the first ones leave. "
+    "Write mode='reduced', or a function of the projector on them."
+)
+
 
 def rounding(x: Any) -> Any:
     """Below what size the elements of each matrix may be but rounding."""
@@ -96,17 +109,17 @@ def rounding(x: Any) -> Any:
 
 def _over_gaps(x: Any, y: Any, z: Any, limit: Any, *, name: str) -> Any:
     if np.any(z & (np.abs(x) > limit)):
-        raise LinAlgError(
-            f"np.linalg.{name}: a derivative of vectors is asked for that is not determined: "
-            f"they belong to values that are equal (or zero), where any basis will do, or the "
-            f"loss depends on a vector's phase. Write np.linalg.eigvalsh or np.linalg.svdvals for "
-            f"functions of the values alone, and matrix functions by solve, cholesky or "
-            f"matrix_power."
-        )
+        reason = _OF_QR if name == "qr" else _REASON
+        raise LinAlgError(f"np.linalg.{name}: a derivative is asked for that is not {reason}")
     return x * y
 
 
-def _stacked(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+def spread_all(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
+    """Batch an operation on several stacks, of which each example has its own."""
+    return primitive.apply(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
+
+
+def stacked(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     x, *others = operands
     first = x if mine[0] else spread(x, size)
     return primitive.apply(*align([first, *others], (True, *mine[1:])), **keywords)
@@ -123,7 +136,7 @@ over_gaps: Primitive = rule(
     _over_gaps,
     [_over_gaps_also, lambda g, x, y_like: unbroadcast(g * x, y_like.shape), None, None],
     [_over_gaps_also, lambda t, x: t * x, None, None],
-    batch=_stacked,
+    batch=stacked,
 )
 
 
@@ -145,12 +158,44 @@ def gaps(w: Any) -> tuple[Any, Any]:
     return reciprocal(differences, ties), ties & ~np.eye(w.shape[-1], dtype=bool)
 
 
-def shared(g: Any, w: Any) -> Any:
-    """``g`` with the average over equal values in place of each."""
-    differences = columns(w) - rows(w)
-    weights = np.where(np.abs(differences) <= rows(tolerance(w)), np.ones_like(differences), 0.0)
+def _tied_mean(x: Any, y: Any, *, name: str) -> Any:
+    differences = columns(y) - rows(y)
+    weights = np.where(np.abs(differences) <= rows(tolerance(y)), np.ones_like(differences), 0.0)
     weights = weights / np.sum(weights, axis=-1, keepdims=True)
-    return np.matmul(weights, rows(g))[..., 0]
+    return np.matmul(weights, rows(x))[..., 0]
+
+
+def _tied_mean_also(t: Any, x: Any, y: Any, name: str) -> Any:
+    for each in (x, t):
+        alike(each, y, name)
+    return tied_mean(t, y, name=name)
+
+
+#: x with the average over equal values y in place of each. That is a choice of the first derivative
+#: where values have a kink; it has a derivative itself where there was nothing to choose.
+tied_mean: Primitive = rule(
+    _tied_mean, [_tied_mean_also, None], [_tied_mean_also, None], batch=stacked
+)
+
+
+def _unmixed(x: Any, y: Any, *, name: str) -> Any:
+    return x
+
+
+def _unmixed_also(t: Any, x: Any, y: Any, name: str) -> Any:
+    for matrices in (x, t):
+        over_gaps(matrices, 1.0, y, rounding(matrices), name=name)
+    return t
+
+
+#: Matrices x in a basis of vectors of which those are tied that y says: neither they nor their
+#: tangents and cotangents may mix tied vectors where they are differentiated.
+unmixed: Primitive = rule(_unmixed, [_unmixed_also, None], [_unmixed_also, None], batch=stacked)
+
+
+def diagonals(x: Any) -> Any:
+    """Diagonal matrices."""
+    return np.where(np.eye(x.shape[-1], dtype=bool), rows(x), 0.0)
 
 
 def turning(p: Any, g: Any, scale: Any, w: Any, name: str) -> Any:
@@ -172,6 +217,6 @@ def turning(p: Any, g: Any, scale: Any, w: Any, name: str) -> Any:
 
 
 def alike(g: Any, w: Any, name: str) -> Any:
-    """The cotangents of values, which beside those of vectors must agree where values do."""
+    """``g``, which must be equal where ``w`` is: beside vectors, and to be differentiated."""
     over_gaps(columns(g) - rows(g), 1.0, gaps(w)[1], rounding(rows(g)), name=name)
     return g

@@ -155,13 +155,20 @@ def _view(self: Tracer, dtype: Any = None, type: Any = None) -> Any:
     return self[...]
 
 
+def _astype(
+    self: Tracer, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+    copy: bool = True,
+) -> Any:  # fmt: skip
+    return call(np.astype, (self, dtype), {"copy": copy, "order": order, "casting": casting})
+
+
 def _to_device(self: Tracer, device: str, stream: Any = None) -> Any:
     if device != "cpu":
         raise ValueError(f"arrays are on the device 'cpu', and {device!r} was asked for.")
     return self
 
 
-_FUNCTIONS = """all any argmax argmin argpartition argsort astype choose clip cumprod
+_FUNCTIONS = """all any argmax argmin argpartition argsort choose clip cumprod
 cumsum diagonal dot max mean min nonzero prod ravel repeat round searchsorted squeeze std sum
 swapaxes take trace var"""
 
@@ -181,6 +188,7 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
 _METHODS: dict[str, Callable[..., Any]] = {
     **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
     "copy": lambda self, order="C": call(np.copy, (self, order), {}),
+    "astype": _astype,
     "view": _view,
     "to_device": _to_device,
     "__array_namespace__": lambda self, api_version=None: np,

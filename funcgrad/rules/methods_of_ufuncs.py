@@ -14,7 +14,6 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core import FUNCTIONS, call, operand
-from ..errors import UnsupportedError
 from .indexing import along
 from .shapes import astype
 from .sorting import rows_of
@@ -39,49 +38,49 @@ _ASSOCIATIVE: dict[Any, Any] = {
 }
 
 
-def _refuse(ufunc: np.ufunc, method: str, keywords: dict[str, Any]) -> None:
-    given = [name for name, x in keywords.items() if x is not None and x is not np._NoValue]
-    if given:
-        raise UnsupportedError(
-            f"np.{ufunc.__name__}.{method}: its keyword {given[0]!r} has no derivative rule. "
-            f"Leave it away."
-        )
-
-
 def _typed(x: Any, dtype: Any) -> Any:
     x = operand(x)
     return x if dtype is None else astype(x, dtype)
 
 
 def _spelled_as(function: Any) -> Callable[..., Any]:
-    def apply(
-        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, **keywords: Any
-    ) -> Any:
-        return call(function, (_typed(array, dtype),), {"axis": axis, "out": out, **keywords})
+    def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
+        return call(function, (_typed(array, dtype),), {"axis": axis, **keywords})
 
     return apply
 
 
 def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
+    neutral = _ASSOCIATIVE.get(ufunc)
+
     def reduce(
-        array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False,
-        initial: Any = np._NoValue, where: Any = True,
+        array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False,
+        initial: Any = None, where: Any = True,
     ) -> Any:  # fmt: skip
         array = _typed(array, dtype)
         if np.ndim(array) == 0:
             return array
         rows, axes = rows_of(array, axis)
-        neutral = _ASSOCIATIVE.get(ufunc)
         if len(axes) > 1 and ufunc not in _ASSOCIATIVE:
             raise ValueError(f"reduction operation '{ufunc.__name__}' is not reorderable")
-        if where is not True and neutral is not None:
-            where = np.broadcast_to(operand(where), array.shape)
-            rows, where = np.where(rows_of(where, axis)[0], rows, neutral), True
-        _refuse(ufunc, "reduce", {"out": out, "where": None if where is True else where})
-        if initial is not np._NoValue and initial is not None:
+        initial = None if initial is np._NoValue else initial
+        kept = None
+        if where is not True:
+            kept, _ = rows_of(np.broadcast_to(operand(where), array.shape), axis)
+            if neutral is not None:
+                rows, kept = np.where(kept, rows, neutral), None
+            elif initial is None:
+                raise ValueError(
+                    f"reduction operation '{ufunc.__name__}' does not have an identity, so to use "
+                    f"a where mask one has to specify 'initial'"
+                )
+        if initial is not None:
             first = np.broadcast_to(operand(initial), (*rows.shape[:-1], 1))
-            rows = np.concatenate([first, rows], axis=-1)
-        ans = _halved(ufunc, rows, neutral) if ufunc in _ASSOCIATIVE else _folded(ufunc, rows)
+            rows = np.concatenate([astype(first, rows.dtype), rows], axis=-1)
+            if kept is not None:
+                kept = np.concatenate([np.ones(first.shape, bool), kept], axis=-1)
+        halves = ufunc in _ASSOCIATIVE and kept is None
+        ans = _halved(ufunc, rows, neutral) if halves else _folded(ufunc, rows, kept)
         if not keepdims:
             return ans
         return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(array.shape)])
@@ -99,20 +98,20 @@ def _halved(ufunc: np.ufunc, rows: Any, neutral: Any) -> Any:
     return rows[..., 0]
 
 
-def _folded(ufunc: np.ufunc, rows: Any) -> Any:
+def _folded(ufunc: np.ufunc, rows: Any, kept: Any) -> Any:
     if not rows.shape[-1]:
         raise ValueError(
             f"zero-size array to reduction operation {ufunc.__name__} which has no identity"
         )
     ans = rows[..., 0]
     for i in range(1, rows.shape[-1]):
-        ans = ufunc(ans, rows[..., i])
+        new = ufunc(ans, rows[..., i])
+        ans = new if kept is None else np.where(kept[..., i], new, ans)
     return ans
 
 
 def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
-    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        _refuse(ufunc, "accumulate", {"out": out})
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
         array = _typed(array, dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
         if not array.shape[axis]:
@@ -126,10 +125,7 @@ def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
 
 
 def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
-    def reduceat(
-        array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None
-    ) -> Any:
-        _refuse(ufunc, "reduceat", {"out": out})
+    def reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
         array = _typed(array, dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
         size = array.shape[axis]

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..batching import along_one
 from ..verbs import composite, constant
+from .shapes import astype
 
 constant(np.nanargmax, batch=along_one, accepts=("axis", "keepdims"))
 constant(np.nanargmin, batch=along_one, accepts=("axis", "keepdims"))
@@ -90,7 +91,7 @@ def _spread(function: Any, plain: Any) -> None:
         kept, found = _numbers(a, 0.0, where)
         ddof = ddof if correction is None else correction
         count = np.sum(found, axis=axis, keepdims=keepdims)
-        given = {} if mean is None else {"mean": mean}
+        given = {} if mean is None else {"mean": astype(mean, kept.dtype)}
         ans = plain(
             kept, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=found, **given
         )

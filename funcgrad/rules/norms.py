@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.linalg import LinAlgError
 
-from ..verbs import composite, reduction
+from ..batching import front
+from ..verbs import composite, reduction, rule
+from .matrices import square
 
 
 def _vector_norm(x: Any, **keywords: Any) -> Any:
@@ -88,10 +91,37 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
     return _of_matrices(x, ord, (x.ndim - 2, x.ndim - 1), keepdims)
 
 
+def _inverse_or_inf(x: Any) -> Any:
+    try:
+        return np.linalg.inv(x)
+    except LinAlgError:
+        matrices = np.reshape(x, (-1, *x.shape[-2:]))
+        if len(matrices) == 1:
+            return np.full_like(x, np.inf)
+        return np.reshape([_inverse_or_inf(matrix) for matrix in matrices], x.shape)
+
+
+#: The inverse, and infinities for a singular matrix.
+inverse_or_inf = rule(
+    _inverse_or_inf,
+    lambda g, ans: -np.matmul(ans.mT, np.matmul(g, ans.mT)),
+    lambda t, ans: -np.matmul(ans, np.matmul(t, ans)),
+    batch=front,
+)
+
+
 @composite(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    if p is None or p in (2, -2):
-        s = np.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    axes = (-2, -1)
-    return np.linalg.norm(x, p, axis=axes) * np.linalg.norm(np.linalg.inv(x), p, axis=axes)
+    if x.size == 0:
+        raise LinAlgError("cond is not defined on empty arrays")
+    with np.errstate(all="ignore"):
+        if p is None or p in (2, -2):
+            s = np.linalg.svdvals(x)
+            ans = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        else:
+            square("linalg.cond", x)
+            inverse = inverse_or_inf(x)
+            axes = (-2, -1)
+            ans = np.linalg.norm(x, p, axis=axes) * np.linalg.norm(inverse, p, axis=axes)
+    # Of the zero matrix it is infinite too.
+    return np.where(np.isnan(ans) & ~np.isnan(x).any(axis=(-2, -1)), np.inf, ans)

@@ -127,7 +127,9 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 @composite(np.polyfit, operands=2, traced=("w",))
-def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, w: Any = None, cov: Any = False) -> Any:
+def polyfit(
+    x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False
+) -> Any:
     x, y = operand(x) + 0.0, operand(y) + 0.0
     if x.ndim != 1 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0] or not x.shape[0]:
         raise TypeError(
@@ -141,8 +143,10 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, w: Any = None, cov: Any
         lhs, rhs = lhs * w[:, None], (rhs.T * w).T
     scale = np.sqrt(np.sum(lhs * lhs, axis=0))
     lhs = lhs / scale
-    c = np.linalg.lstsq(lhs, rhs, rcond)[0]
+    c, *others = np.linalg.lstsq(lhs, rhs, rcond)
     fit = (c.T / scale).T
+    if full:
+        return fit, *others, rcond
     if not cov:
         return fit
     base = np.linalg.inv(np.matmul(lhs.T, lhs)) / np.outer(scale, scale)

@@ -29,12 +29,12 @@ def linspace(
     ndim = max(np.ndim(start), np.ndim(stop))
     steps = np.reshape(np.arange(num, dtype=inner), (-1,) + (1,) * ndim)
     step = (stop - start) / div if div > 0 else np.nan
-    # The last value is the end itself.
-    share = steps / div if div > 0 else steps
-    points = start + (stop - start) * share
-    if endpoint and num > 1:
-        shape = points.shape
-        points = np.concatenate([points[:-1], np.broadcast_to(stop, shape[1:])[None]])
+    points = start + steps * (step if div > 0 else stop - start)
+    if endpoint and num > 1:  # the last value is the end itself
+        last = np.broadcast_to(astype(stop, inner), points.shape[1:])
+        points = np.concatenate([points[:-1], last[None]])
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        points = np.floor(points)
     points = _result(np.moveaxis(points, 0, axis) if axis != 0 else points, dtype)
     return (points, step) if retstep else points
 
@@ -58,7 +58,8 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
     start, stop = map(operand, (start, stop))
-    inner = np.result_type(start, stop, float(num))
+    inner = np.result_type(start, stop, float(num), np.zeros((), dtype))
+    start, stop = astype(start, inner), astype(stop, inner)
     sign = np.sign(start)
     low, high = np.broadcast_to(start / sign, np.shape(start * stop)), stop / sign
     logs = np.linspace(np.log(low), np.log(high), num, endpoint, axis=0)
@@ -104,9 +105,9 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return x[:, None] ** (powers if increasing else powers[::-1])
 
 
-@composite(np.nan_to_num)
+@composite(np.nan_to_num, traced=("nan", "posinf", "neginf"))
 def nan_to_num(
-    x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+    x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     if not copy:
         new = np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)

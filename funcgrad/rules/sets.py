@@ -12,6 +12,7 @@ import numpy as np
 
 from ..batching import each, ragged
 from ..verbs import composite, constant
+from .sorting import sharing
 
 
 def _unique_places(
@@ -33,7 +34,7 @@ def unique(
     sorted: bool = True,
 ) -> Any:  # fmt: skip
     index, inverse, counts = unique_places(ar, axis=axis, equal_nan=equal_nan)
-    values = np.ravel(ar)[index] if axis is None else np.take(ar, index, axis=axis)
+    values = sharing(np.ravel(ar))[index] if axis is None else np.take(ar, index, axis=axis)
     asked = zip((return_index, return_inverse, return_counts), (index, inverse, counts))
     extra = [x for wanted, x in asked if wanted]
     return (values, *extra) if extra else values

@@ -55,7 +55,7 @@ linear(
     np.reshape,
     lambda g, x_like, order="C": np.reshape(g, x_like.shape, order=order),
     batch=_reshape_stack,
-    accepts=("shape", "newshape"),
+    accepts=("shape", "newshape", "copy"),
     view=True,
 )
 linear(
@@ -203,11 +203,32 @@ def _join_stacks(primitive: Any, size: int, operands: Any, mine: Any, keywords: 
 join = linear(_join, _part, batch=_join_stacks, variadic=True)
 
 
+def cast_all(arrays: Any, dtype: Any, casting: str) -> list[Any]:
+    """``arrays`` in the dtype that is asked for, or in their own."""
+    arrays = list(map(operand, arrays))
+    if dtype is None and casting in ("safe", "same_kind", "unsafe"):
+        return arrays
+    dtype = np.result_type(*arrays) if dtype is None else np.dtype(dtype)
+    for x in arrays:
+        _check_cast(x, dtype, casting)
+    return [astype(x, dtype) for x in arrays]
+
+
+def _check_cast(x: Any, dtype: np.dtype[Any], casting: Any) -> None:
+    if not np.can_cast(np.result_type(x), dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {np.result_type(x)!r} to {dtype!r} according to the "
+            f"rule {casting!r}"
+        )
+
+
 @composite(
     np.concatenate, names="arrays axis=0 out=None dtype=None casting='same_kind'", sequence=True
 )
-def concatenate(arrays: Any, axis: int | None = 0) -> Any:
-    arrays = list(map(operand, arrays))
+def concatenate(
+    arrays: Any, axis: int | None = 0, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    arrays = cast_all(arrays, dtype, casting)
     if axis is None:
         arrays, axis = [np.ravel(a) for a in arrays], 0
     axis = normalize_axis_index(axis, np.ndim(arrays[0]) if arrays else 1)
@@ -231,19 +252,20 @@ pile = linear(
 
 
 @composite(np.stack, sequence=True)
-def stack(arrays: Any, axis: int = 0) -> Any:
-    return pile(*map(operand, arrays), axis=axis)
+def stack(arrays: Any, axis: int = 0, dtype: Any = None, casting: str = "same_kind") -> Any:
+    return pile(*cast_all(arrays, dtype, casting), axis=axis)
 
 
 @composite(np.vstack, sequence=True)
-def vstack(tup: Any) -> Any:
-    return np.concatenate([_grow(a, 2) for a in tup], axis=0)
+def vstack(tup: Any, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    return np.concatenate([_grow(a, 2) for a in tup], axis=0, dtype=dtype, casting=casting)
 
 
 @composite(np.hstack, sequence=True)
-def hstack(tup: Any) -> Any:
+def hstack(tup: Any, dtype: Any = None, casting: Any = "same_kind") -> Any:
     arrays = [_grow(a, 1) for a in tup]
-    return np.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+    axis = 0 if np.ndim(arrays[0]) == 1 else 1
+    return np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting)
 
 
 @composite(np.dstack, sequence=True)
@@ -322,9 +344,14 @@ def _to_integers(x: Any, *, dtype: Any) -> Any:
 to_integers = constant(_to_integers)
 
 
-@composite(np.astype, operands=2)
-def astype(x: Any, dtype: Any, copy: bool = True) -> Any:
+@composite(np.astype, operands=2, names="x dtype copy=True device=None order='K' casting='unsafe'")
+def astype(
+    x: Any, dtype: Any, copy: bool = True, device: Any = None, order: str = "K",
+    casting: Any = "unsafe",
+) -> Any:  # fmt: skip
     dtype = np.dtype(dtype)
+    if casting != "unsafe":
+        _check_cast(x, dtype, casting)
     if type(x) is not Tracer:
         return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
     if dtype == x.dtype:

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..joint import Joint
 from ..verbs import composite
+from .constants import stop
 from .matrices import (
     adjoint,
     alike,
@@ -25,11 +27,13 @@ from .matrices import (
     reciprocal,
     rounding,
     rows,
-    shared,
     skew,
+    spread_all,
+    tied_mean,
     tolerance,
     turning,
 )
+from .spectral import parting
 
 
 def _svd_forward(x: Any, full_matrices: bool) -> Any:
@@ -129,19 +133,118 @@ _svd = joint(
 _SVD = type(np.linalg.svd(np.eye(1)))
 
 
-def _svdvals_forward(x: Any) -> Any:
-    u, s, vh = _svd(x, full_matrices=False)
-    return s, (u, s, vh)
+# Singular values alone: as for eigenvalues in funcgrad.rules.spectral, the gradient being
+# conj(U) diag(g) conj(Vᴴ). In its derivative H takes the place of VᴴdXV, and N has a part with
+# (gᵢ + gⱼ)/(sᵢ + sⱼ).
+
+_NAME = "svdvals"
 
 
 def _settled(t: Any, s: Any) -> Any:
     """(Co)tangents of singular values: 0 at 0, as for abs."""
-    return np.where(_zeros(s), 0.0, shared(t, s))
+    return np.where(_zeros(s), 0.0, tied_mean(t, s, name=_NAME))
 
 
-def _svdvals_pull(g: Any, residual: Any) -> list[Any]:
-    u, s, vh = residual
-    return [np.matmul(conj(u), rows(_settled(g, s)) * conj(vh))]
+def _slopes(g: Any, s: Any) -> tuple[Any, Any]:
+    """(gⱼ − gᵢ)/(sⱼ − sᵢ) and (gᵢ + gⱼ)/(sᵢ + sⱼ); g must be equal where s is, and 0 at 0."""
+    alike(g, s, _NAME)
+    over_gaps(rows(g), 1.0, rows(_zeros(s)), rounding(rows(g)), name=_NAME)
+    return (columns(g) - rows(g)) * gaps(s)[0], columns(g) + rows(g)
+
+
+def _singular(g: Any, x: Any, u: Any, s: Any, vh: Any) -> Any:
+    return np.matmul(conj(u), rows(_settled(g, s)) * conj(vh))
+
+
+def _singular_forward(g: Any, x: Any, u: Any, s: Any, vh: Any) -> Any:
+    return singular(g, x, u, s, vh), (g, x)
+
+
+def _singular_pull(h: Any, residual: Any) -> list[Any]:
+    g, x = residual
+    if x.shape[-2] < x.shape[-1]:
+        gg, gx, *_ = _singular_pull(adjoint(h), (g, adjoint(x)))
+        return [gg, adjoint(gx), None, None, None]
+    u, s, vh = _svd(x, full_matrices=False)
+    h = np.matmul(conj(h), vh.mT)
+    inner = np.matmul(u.mT, h)
+    odd = skew(inner)
+    flat = inner - odd
+    between, across = _slopes(g, s)
+    over_gaps(flat, 1.0, gaps(s)[1], rounding(inner), name=_NAME)
+    gg = alike(np.real(diagonal(inner)), s, _NAME)
+    turned = over_gaps(odd, *_sums(s), rounding(inner), name=_NAME)
+    gx = np.matmul(conj(u), between * flat + across * turned)
+    if x.shape[-2] > x.shape[-1]:
+        gx = gx + _outside(h - np.matmul(conj(u), inner), h, s) * columns(g)
+    return [gg, np.matmul(gx, conj(vh)), None, None, None]
+
+
+def _changed(x: Any, t: Any) -> tuple[Any, ...]:
+    """The decomposition of a tall x, its change by t in these bases, and how values part."""
+    u, s, vh = _svd(x, full_matrices=False)
+    moved = np.matmul(t, adjoint(vh))
+    change = np.matmul(adjoint(u), moved)
+    odd = skew(change)
+    return u, s, vh, moved, change - odd, odd, parting(change - odd, gaps(s)[1])
+
+
+def _singular_push(operands: Any, tangents: Any) -> Any:
+    g, x, *_ = operands
+    tall = x.shape[-2] >= x.shape[-1]
+    t = (
+        _singular_tangent(g, x, *tangents[:2])
+        if tall
+        else adjoint(_singular_tangent(g, adjoint(x), tangents[0], adjoint(tangents[1])))
+    )
+    return singular(*operands), conj(t)
+
+
+def _singular_tangent(g: Any, x: Any, tg: Any, tx: Any) -> Any:
+    u, s, vh, moved, flat, odd, basis = _changed(x, tx)
+    between, across = _slopes(g, s)
+    turned = over_gaps(odd, *_sums(s), rounding(moved), name=_NAME)
+    inner = between * flat + across * turned + np.matmul(basis * columns(tg), adjoint(basis))
+    t = np.matmul(u, inner)
+    if x.shape[-2] > x.shape[-1]:
+        t = t + _outside(moved - np.matmul(u, flat + odd), moved, s) * columns(g)
+    return np.matmul(t, vh)
+
+
+singular: Joint = joint(
+    "singular", _singular, _singular_forward, _singular_pull, _singular_push, spread_all
+)
+
+
+def _parted_pull(g: Any, residual: Any) -> list[Any]:
+    # To second order a value of 0 follows its vectors' signs, which its least-norm slope does not.
+    s = residual[2]
+    over_gaps(rows(g), 1.0, rows(_zeros(s)), rounding(rows(g)), name=_NAME)
+    return [singular(g, *residual), None, None, None]
+
+
+def _parted_push(operands: Any, tangents: Any) -> Any:
+    (x, *_), (t, *_) = operands, tangents
+    if x.shape[-2] < x.shape[-1]:
+        x, t = adjoint(x), adjoint(t)
+    *_, flat, _, basis = _changed(x, t)
+    along = np.real(np.sum(conj(basis) * np.matmul(flat, basis), axis=-2))
+    return parted_singular(*operands), along
+
+
+parted_singular: Joint = joint(
+    "parted_singular",
+    lambda x, u, s, vh: s,
+    lambda *operands: (parted_singular(*operands), operands),
+    _parted_pull,
+    _parted_push,
+    spread_all,
+)
+
+
+def _svdvals_forward(x: Any) -> Any:
+    residual = (x, *_svd(stop(x), full_matrices=False))
+    return parted_singular(*residual), residual
 
 
 def _svdvals_push(operands: Any, tangents: Any) -> Any:
@@ -154,7 +257,7 @@ _svdvals = joint(
     "svdvals",
     lambda x: np.linalg.svd(x, compute_uv=False),
     _svdvals_forward,
-    _svdvals_pull,
+    lambda g, residual: [singular(g, *residual)],
     _svdvals_push,
 )
 

@@ -19,6 +19,7 @@ from ..core import Primitive, is_traced, raw
 from ..trace import WEAK
 from ..verbs import composite, rule
 from .shapes import astype
+from .statistics import along_axes
 
 
 def _rows_aligned(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
@@ -65,6 +66,13 @@ def sorted_rows(rows: Any) -> Any:
     return shared(np.take_along_axis(rows, order, axis=-1))
 
 
+def sharing(x: Any, axis: int = -1) -> Any:
+    """``x`` as it is, of which equal values along ``axis`` share evenly."""
+    rows = np.moveaxis(x, axis, -1)
+    ranks = np.argsort(np.argsort(rows, axis=-1, kind="stable"), axis=-1)
+    return np.moveaxis(np.take_along_axis(sorted_rows(rows), ranks, axis=-1), -1, axis)
+
+
 @composite(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
     if axis is None:
@@ -80,7 +88,8 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     # In the order that NumPy leaves the others in, which is any.
     if axis is None:
         a, axis = np.ravel(a), 0
-    return np.take_along_axis(a, np.argpartition(a, kth, axis=axis, kind=kind), axis=axis)
+    order = np.argpartition(a, kth, axis=axis, kind=kind)
+    return np.take_along_axis(sharing(a, axis), order, axis=axis)
 
 
 @composite(np.sort_complex)
@@ -141,18 +150,49 @@ def _rank(n: Any, q: Any, method: str) -> Any:
     )
 
 
+def _weighted_rank(weights: Any, q: Any) -> Any:
+    """The rank where the sorted values' ``weights``, added up, reach the share q of their sum."""
+    cdf = np.cumsum(weights, axis=-1, dtype=np.float64)
+    cdf = cdf / np.where(cdf[..., -1:] == 0, 1.0, cdf[..., -1:])  # which it is of NaN alone
+    if np.asarray(raw(q)).dtype.kind == "f":
+        cdf = astype(cdf, np.asarray(raw(q)).dtype)
+    # Of a share of 0 it is the first that has a weight.
+    below = (cdf == 0) | (cdf < np.reshape(q, (-1,) + (1,) * np.ndim(cdf)))
+    return np.moveaxis(np.sum(below, axis=-1), 0, -1)
+
+
+def _checked_weights(a: Any, weights: Any, axis: Any, method: str) -> Any:
+    if method != "inverted_cdf":
+        raise ValueError(f"Only method 'inverted_cdf' supports weights. Got: {method}.")
+    weights = np.broadcast_to(along_axes(a, np.asarray(weights), axis), a.shape)
+    if np.any(weights < 0):
+        raise ValueError("Weights must be non-negative.")
+    total = np.sum(weights, axis=axis)
+    if not np.all(np.isfinite(total) & (total > 0)):
+        raise ValueError("Weights included NaN, inf or were all zero.")
+    return weights
+
+
 def quantiles(
-    a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear", skip_nan: bool = False
-) -> Any:
+    a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear", skip_nan: bool = False,
+    weights: Any = None,
+) -> Any:  # fmt: skip
     """The quantiles ``q`` of ``a`` over ``axis``, those of its numbers alone with ``skip_nan``."""
     if not is_traced(q) and np.any((np.asarray(q) < 0) | (np.asarray(q) > 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    rows, axes = rows_of(np.asarray(a) if not is_traced(a) else a, axis)
+    a = a if is_traced(a) else np.asarray(a)
+    rows, axes = rows_of(a, axis)
+    if weights is not None:
+        weights, _ = rows_of(_checked_weights(a, weights, axis, method), axis)
+        weights = np.where(np.isnan(rows) & skip_nan, 0, weights)
+        weights = np.take_along_axis(weights, np.argsort(rows, axis=-1, kind="stable"), axis=-1)
     rows = sorted_rows(rows)
     is_number = np.logical_not(np.isnan(rows))
     n = np.sum(is_number, axis=-1, keepdims=True) if skip_nan else rows.shape[-1]
     last = np.maximum(n - 1, 0)
-    rank = np.clip(_rank(n, np.reshape(q, (-1,)), method), 0, last)
+    weighted = weights is not None
+    rank = _weighted_rank(weights, q) if weighted else _rank(n, np.reshape(q, (-1,)), method)
+    rank = np.clip(rank, 0, last)
     rank = np.reshape(rank, (1,) * (rows.ndim - np.ndim(rank)) + np.shape(rank))
     low = astype(np.floor(rank), np.intp)
     # Of a rank that is not a variable the next value counts only if it is in between.
@@ -179,17 +219,17 @@ def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bo
 @composite(np.quantile, operands=2)
 def quantile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False,
+    keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q, axis, keepdims, method)
+    return quantiles(a, q, axis, keepdims, method, weights=weights)
 
 
 @composite(np.percentile, operands=2)
 def percentile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False,
+    keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q / 100, axis, keepdims, method)
+    return quantiles(a, q / 100, axis, keepdims, method, weights=weights)
 
 
 @composite(np.nanmedian)
@@ -202,14 +242,14 @@ def nanmedian(
 @composite(np.nanquantile, operands=2)
 def nanquantile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False,
+    keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q, axis, keepdims, method, skip_nan=True)
+    return quantiles(a, q, axis, keepdims, method, True, weights)
 
 
 @composite(np.nanpercentile, operands=2)
 def nanpercentile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False,
+    keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q / 100, axis, keepdims, method, skip_nan=True)
+    return quantiles(a, q / 100, axis, keepdims, method, True, weights)

@@ -23,7 +23,7 @@ def average(
         ans = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(np.shape(ans), np.size(a) / np.size(ans), ans.dtype)
         return (ans, total) if returned else ans
-    weights = _along_axes(a, weights, axis)
+    weights = along_axes(a, weights, axis)
     dtype = np.result_type(a, weights) if np.result_type(a).kind in "fc" else float
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     if not is_traced(total) and np.any(total == 0):
@@ -33,7 +33,7 @@ def average(
     return (ans, astype(np.broadcast_to(total, ans.shape), dtype)) if returned else ans
 
 
-def _along_axes(a: Any, weights: Any, axis: Any) -> Any:
+def along_axes(a: Any, weights: Any, axis: Any) -> Any:
     """``weights`` with the dimensions of ``a``, of which they have all or those in ``axis``."""
     if np.shape(weights) == a.shape:
         return weights
@@ -71,7 +71,8 @@ def cov(
         mean = np.sum(rows * weights, axis=1, keepdims=True) / total
         weighted = (rows - mean) * weights
         factor = total - ddof * (1.0 if aweights is None else np.sum(weights * aweights) / total)
-    return np.squeeze(np.matmul(weighted, np.conj((rows - mean).T)) * np.divide(1.0, factor))
+    ans = np.squeeze(np.matmul(weighted, np.conj((rows - mean).T)) * np.divide(1.0, factor))
+    return astype(ans, dtype)
 
 
 def _variables(m: Any, rowvar: bool) -> Any:
@@ -107,8 +108,8 @@ def _bin_count(a: Any, bins: str, range: Any) -> int:
 bin_count = constant(_bin_count, batch=ragged)
 
 
-def _edges(a: Any, bins: Any, range: Any) -> Any:
-    """The edges of the bins for the values ``a``."""
+def _edges(a: Any, bins: Any, range: Any, of_dtype: bool = True) -> Any:
+    """The edges of the bins for the values ``a``, ``of_dtype``: in no lower precision."""
     if np.ndim(bins) == 1:
         return operand(bins)
     if np.ndim(bins) != 0:
@@ -122,9 +123,10 @@ def _edges(a: Any, bins: Any, range: Any) -> Any:
         low, high = (np.min(a), np.max(a)) if np.size(a) else (0.0, 1.0)
     if not is_traced(low) and not is_traced(high) and low > high:
         raise ValueError("max must be larger than min in range parameter.")
-    pad = np.where(low == high, 0.5, 0.0)
-    dtype = np.result_type(low, high, a)
-    return np.linspace(low - pad, high + pad, count + 1, dtype=dtype if dtype.kind == "f" else None)
+    dtype = np.result_type(low, high, *[a] * of_dtype)
+    dtype = dtype if dtype.kind == "f" else np.dtype(float)
+    pad = astype(np.where(low == high, 0.5, 0.0), dtype)
+    return np.linspace(low - pad, high + pad, count + 1, dtype=dtype)
 
 
 def _bins_of(a: Any, edges: Any) -> tuple[Any, Any]:
@@ -171,7 +173,7 @@ def histogramdd(
     ranges = [None] * dims if range is None else range
     if len(bins) != dims:
         raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
-    edges = [_edges(sample[:, i], b, r) for i, (b, r) in enumerate(zip(bins, ranges))]
+    edges = [_edges(sample[:, i], b, r, False) for i, (b, r) in enumerate(zip(bins, ranges))]
     shape = tuple(e.shape[0] - 1 for e in edges)
     at: Any = 0
     inside: Any = True
