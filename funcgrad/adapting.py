@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .core import Tracer, function_name, handed_over, holds_tracer, operand
+from .core import Tracer, function_name, holds_tracer, operand
 from .errors import UnsupportedError
+from .outputs import handed_over
 from .pull import Rule
 
 

@@ -60,7 +60,8 @@ class Graph(Program):
             self._check_leaf(name, recorded, leaf)
             if type(recorded) is Variable:
                 inputs.append(leaf)
-        return tree.unflatten(self.structure, [_owned(x) for x in self.run(inputs)])
+        outs = [x.copy() if _is_shared(x, inputs) else frozen(x) for x in self.run(inputs)]
+        return tree.unflatten(self.structure, outs)
 
     def _check_leaf(self, name: str, recorded: Any, leaf: Any) -> None:
         if type(recorded) is Variable:
@@ -84,9 +85,9 @@ class Graph(Program):
         return bundle
 
 
-def _owned(x: Any) -> Any:
-    """A result that shares no memory with an argument."""
-    return x.copy() if type(x) is np.ndarray else frozen(x)
+def _is_shared(x: Any, inputs: list[Any]) -> bool:
+    """Whether a result may share memory with an argument."""
+    return type(x) is np.ndarray and (x.base is not None or any(x is leaf for leaf in inputs))
 
 
 class GraphTrace(Trace):

@@ -204,7 +204,7 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
 def block(arrays: Any) -> Any:
     depth = _depth(arrays)
     ndim = max(depth, _most_dimensions(arrays))
-    return _joined(arrays, depth, ndim)
+    return frozen(_joined(arrays, depth, ndim))
 
 
 def _depth(arrays: Any) -> int:

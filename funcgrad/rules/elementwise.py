@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..adapting import written
-from ..core import FUNCTIONS, Primitive, call, operand
+from ..core import FUNCTIONS, Primitive, call, frozen, operand
 from ..errors import UnsupportedError
 from ..trace import WEAK
 from ..verbs import composite, constant, elementwise
@@ -113,7 +113,7 @@ def _power_slope(x: Any, y: Any) -> Any:
 
 
 def _power_dy(x: Any, y: Any) -> Any:
-    return np.where(_is_flat(x, y), 0.0, x**y * _log(x, y))
+    return np.where(_is_flat(x, y), 0.0, np.power(x, y) * _log(x, y))
 
 
 def _is_flat(x: Any, y: Any) -> Any:
@@ -326,6 +326,7 @@ def _clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, where: Any = True,
     **keywords: Any,
 ) -> Any:  # fmt: skip
+    a = frozen(a)  # which is a copy where there are no bounds
     lows, highs = (a_min, keywords.pop("min", None)), (a_max, keywords.pop("max", None))
     for ufunc, bounds in ((np.maximum, lows), (np.minimum, highs)):
         for bound in bounds:

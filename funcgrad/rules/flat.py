@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core import Tracer, frozen
+from .inplace import put_flat
 
 
 class Flat:
     """What ``t.flat`` is: indexing copies elements, and writing changes those of ``t``, in C's
-    order whatever the layout in memory. NumPy's functions take it as an array of one axis."""
+    order whatever the layout in memory, with the values over and over again where they are too few.
+    NumPy's functions take it as an array of one axis."""
 
     __slots__ = ("base",)
 
@@ -23,8 +25,7 @@ class Flat:
         return frozen(np.ravel(self.base)[at])
 
     def __setitem__(self, at: Any, v: Any) -> None:
-        places = np.arange(self.base.size)[at]
-        self.base[np.unravel_index(places, self.base.shape)] = v
+        put_flat(self.base, np.ravel(np.arange(self.base.size)[at]), v)
 
     def __len__(self) -> int:
         return len(np.ravel(self.base))

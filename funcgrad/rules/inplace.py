@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import FUNCTIONS, Tracer, call, frozen, function_name, present, put_into
+from ..core import FUNCTIONS, Tracer, call, frozen, function_name, present
 from ..errors import DerivativeLostError, UnsupportedError
+from ..outputs import put_into
 from ..pull import Like
 from . import shapes
 from .assignment import fitted, joined, put
@@ -161,19 +162,19 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         places = np.clip(places, 0, size - 1) if mode == "clip" else np.mod(places, size)
     elif len(places) and not -size <= np.min(places) <= np.max(places) < size:
         raise IndexError(f"np.put: an index is out of bounds for an array of size {size}")
-    _put_flat(a, np.mod(places, max(size, 1)), v)
+    put_flat(a, np.mod(places, max(size, 1)), v)
 
 
 @_writer(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
-    _put_flat(arr, np.flatnonzero(mask), vals)
+    put_flat(arr, np.flatnonzero(mask), vals)
 
 
 @_writer(np.putmask)
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     places = np.flatnonzero(mask)
     values = np.ravel(joined(values))
-    _put_flat(a, places, values[places % len(values)])
+    put_flat(a, places, values[places % len(values)])
 
 
 @_writer(np.fill_diagonal)
@@ -182,20 +183,20 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     np.fill_diagonal(numbered, np.arange(max(a.size, 1)), wrap)
     order = np.ravel(numbered)
     places = np.flatnonzero(order >= 0)
-    _put_flat(a, places[np.argsort(order[places])], val)
+    put_flat(a, places[np.argsort(order[places])], val)
 
 
 @_writer(np.put_along_axis)
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) -> None:
     if axis is None:
-        _put_flat(arr, np.ravel(indices), values)
+        put_flat(arr, np.ravel(indices), values)
         return
     at: list[Any] = list(np.ix_(*[np.arange(n) for n in arr.shape]))
     at[axis] = indices
     arr[tuple(at)] = values
 
 
-def _put_flat(z: Any, places: Any, v: Any) -> None:
+def put_flat(z: Any, places: Any, v: Any) -> None:
     """Write the elements of ``v``, over and over again, to numbered places of ``z``."""
     v = np.ravel(joined(v))
     if len(places):

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import OPERANDS, OPERATORS, Tracer, call, frozen, operand, put_into
+from ..core import OPERANDS, OPERATORS, Tracer, call, frozen, operand
 from ..errors import UnsupportedError
+from ..outputs import put_into
 from . import constants, contractions, elementwise, inplace
 from .flat import Flat
 from .opening import is_scalar, write

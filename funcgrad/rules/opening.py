@@ -18,12 +18,15 @@ from .writable import Buffer, View, unlike_c, writing
 
 
 def is_scalar(t: Tracer) -> bool:
-    """Whether ``t`` is a number, and no array of no dimensions, so that nothing is written to it.
-    Of numbers of many examples there is an array."""
+    """Whether ``t`` is a number, and no array of no dimensions, so that it cannot be written to."""
     if t.owner.writable or t.shape:
         return False
     plain = raw(t)
-    return plain.ndim > 0 if isinstance(plain, np.ndarray) else True
+    if not isinstance(plain, np.ndarray) or plain.ndim == 0:
+        return not isinstance(plain, np.ndarray)
+    # Of many examples: an index makes an array of no dimensions only by an ellipsis.
+    at = t.origin[2].get("at") if t.origin else None
+    return not (isinstance(at, tuple) and any(part is Ellipsis for part in at))
 
 
 def write(z: Tracer, at: Any, v: Any, written: str = "z[i] = v", fresh: bool = False) -> None:

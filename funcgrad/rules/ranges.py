@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, frozen, operand, put_into
+from ..core import Primitive, frozen, operand
+from ..outputs import put_into
 from ..verbs import composite, dispatched, elementwise
 from .shapes import astype
 

@@ -99,7 +99,10 @@ class Buffer(Trace):
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         if primitive.view:
             return operands[0].owner.viewed(primitive, keywords)
-        return bind(primitive, tuple(map(present, operands)), keywords)
+        ans = bind(primitive, tuple(map(present, operands)), keywords)
+        # What is made of an array that will hold traced values may be to hold them as well.
+        is_array = type(ans) is np.ndarray and ans.dtype.kind in "fc"
+        return writable(ans, ans) if is_array else ans
 
     def joint(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         return primitive(*map(present, operands), **keywords)
