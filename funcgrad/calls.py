@@ -10,7 +10,7 @@ import numpy as np
 
 from . import tree
 from .batching import BatchRule, each
-from .core import Tracer, frozen, youngest
+from .core import Tracer, frozen, unchanged, youngest
 from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
 from .joint import Joint, float_places
 from .pull import Like
@@ -75,7 +75,7 @@ class Call:
         """The arguments that have a derivative, with ``values`` for their numeric leaves."""
         leaves = list(self.leaves)
         for k, x in zip(self.numbers, values):
-            leaves[k] = guarded(x)
+            leaves[k] = unchanged(x)
         return tree.unflatten(self.structure, leaves)
 
     def arguments(self, values: Sequence[Any]) -> list[Any]:
@@ -221,15 +221,6 @@ def batches(values: Sequence[Any]) -> set[Trace]:
 def zero_like(like: Any) -> Any:
     """A cotangent or tangent of zero; what is no number stays as it is."""
     return np.zeros(like.shape, like.dtype)[()] if type(like) is Like else like
-
-
-def guarded(x: Any) -> Any:
-    """``x`` as a user's body gets it, which must not change what other rules still need."""
-    if type(x) is not np.ndarray:
-        return frozen(x)
-    view = x.view()
-    view.flags.writeable = False
-    return view
 
 
 def kept(x: Any, values: Sequence[Any]) -> Any:

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Tracer, frozen, raw
-from .rules.writable import is_writable
+from .core import Tracer, frozen, is_written, raw
 from .trace import WEAK
 from .transform import described, is_number
 from .vmap import Batch, vmap
@@ -276,7 +275,7 @@ def examples(t: Any, what: str) -> Any:
 
 def own(leaf: Any) -> Any:
     """``leaf``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
-    return np.copy(leaf) if isinstance(leaf, np.ndarray) or is_writable(leaf) else frozen(leaf)
+    return np.copy(leaf) if isinstance(leaf, np.ndarray) or is_written(leaf) else frozen(leaf)
 
 
 def _advance(

@@ -21,6 +21,7 @@ gradient of a real f at z = x + iy is ∂f/∂x − i ∂f/∂y.
 from __future__ import annotations
 
 import operator
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
@@ -70,8 +71,9 @@ class Primitive:
         self.view = view
 
     def __call__(self, *operands: Any, **keywords: Any) -> Any:
-        ans = bind(self, operands, keywords)
-        return seen(ans, operands[0], self, keywords) if self.view else ans
+        if not self.view or is_written(operands[0]):
+            return bind(self, operands, keywords)
+        return seen(bind(self, operands, keywords), operands[0], self, keywords)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -101,11 +103,20 @@ def raw(t: Any) -> Any:
     return t
 
 
+def is_written(t: Any) -> bool:
+    """Whether ``t`` is an array that was made to be written to, or has been written to."""
+    return type(t) is Tracer and t.owner.writable
+
+
 def present(t: Any) -> Any:
     """What an array that is written to holds at the moment; anything else as it is."""
     if type(t) is Tracer and t.owner.writable:
         return t.owner.current()  # type: ignore[attr-defined]
     return t
+
+
+#: Held while an array is written to, or noted to have a view, lest two threads do so at once.
+writing = threading.RLock()
 
 
 def frozen(t: Any) -> Any:
@@ -115,22 +126,33 @@ def frozen(t: Any) -> Any:
     return Tracer(t.owner, t.value, t.node) if type(t) is Tracer else t
 
 
+def unchanged(t: Any) -> Any:
+    """``t`` for a function that must not change it: an array as a read-only view."""
+    t = frozen(t)
+    if type(t) is not np.ndarray:
+        return t
+    view = t.view()
+    view.flags.writeable = False
+    return view
+
+
 def seen(view: Any, base: Any, function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
     """``view``, which is ``function(base, **keywords)`` and NumPy's view of it, as both shall know
     before one of them is written to."""
-    if type(view) is not Tracer or type(base) is not Tracer:
+    if type(view) is not Tracer or type(base) is not Tracer or view is base:
         return view
-    if base.owner.writable or view is base:
-        return view
-    view.origin = base, function, keywords
-    views = base.views
-    if views is None:
-        base.views = [weakref.ref(view)]
-        return view
-    views.append(weakref.ref(view))
-    count = len(views)
-    if count >= 64 and count & (count - 1) == 0:
-        views[:] = [ref for ref in views if ref() is not None]
+    with writing:
+        if base.owner.writable:  # since a moment ago
+            return base.owner.view(function, keywords)  # type: ignore[attr-defined]
+        view.origin = base, function, keywords
+        views = base.views
+        if views is None:
+            base.views = [weakref.ref(view)]
+            return view
+        views.append(weakref.ref(view))
+        count = len(views)
+        if count >= 64 and count & (count - 1) == 0:
+            views[:] = [ref for ref in views if ref() is not None]
     return view
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .calls import Call, batches, guarded, halves, kept, zero_like
-from .core import raw, youngest
+from .calls import Call, batches, halves, kept, zero_like
+from .core import raw, unchanged, youngest
 from .joint import Joint, float_places, replaced
 from .pull import Like
 from .reverse import vjp
@@ -119,8 +119,8 @@ class custom_vjp(_Custom):
 
         def run_backward(*leaves: Any) -> tuple[Any, ...]:
             count = residual_form[0].num_leaves
-            residuals = tree.unflatten(residual_form[0], map(guarded, leaves[:count]))
-            cotangent = tree.unflatten(call.form, map(guarded, leaves[count:]))
+            residuals = tree.unflatten(residual_form[0], map(unchanged, leaves[:count]))
+            cotangent = tree.unflatten(call.form, map(unchanged, leaves[count:]))
             found = call.body("backward rule", bwd, *call.fixed, residuals, cotangent)
             return call.cotangents(found)
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .control import scan
+from .control import own, scan
 from .core import OPERANDS, Primitive, Tracer, frozen, raw
 from .errors import UnsupportedError
 from .forward import Dual
@@ -86,7 +86,7 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
         tape = max(tapes, key=lambda t: t.birth, default=None)
         through = [t for t in traces if tape is not None and t.birth > tape.birth]
         # The caller and the function may write to their arguments: each has arrays of its own.
-        args, kwargs = tree.map(_kept, (args, kwargs))
+        args, kwargs = tree.map(own, (args, kwargs))
         if tape is None or tape.closed or not all(isinstance(t, Batch | Dual) for t in through):
             return f(*args, **kwargs)
         if not tape.lock.acquire(blocking=False):  # one thread at a time; this one does without
@@ -166,13 +166,9 @@ def _contents(cell: Any) -> Any:
         return None
 
 
-def _kept(leaf: Any) -> Any:
-    return leaf.copy() if isinstance(leaf, np.ndarray) else frozen(leaf)
-
-
 def _run_on_copies(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """``f(*args, **kwargs)``, after which the arguments are what they were."""
-    args, kwargs = tree.map(_kept, (args, kwargs))
+    args, kwargs = tree.map(own, (args, kwargs))
     return replayed(f, *args, **kwargs)
 
 
@@ -196,7 +192,7 @@ class _Segment:
         tape = self.tape
         first = next(tape.nodes)
         with _apart(tape, self._saving) as edges:
-            result = self.f()
+            result = _without_hidden(self.f())
         self.order.clear()
         self.parents = _outside(edges, first)
         outs = self._within(result, first)
@@ -226,7 +222,7 @@ class _Segment:
             self.place = 0
             self.constants_again: list[Sum] = []
             first = next(tape.nodes)
-            outs = self._within(self.f(), first)
+            outs = self._within(_without_hidden(self.f()), first)
             inside = tape.inside
         sums = [*self.constants_again, *[_sum(t.value) for t in outs]]
         expected = [*self.constants, *self.sums]
@@ -281,6 +277,22 @@ class _Segment:
                 )
             self.place += 1
         return Tape.process(self.tape, primitive, operands, keywords)
+
+
+def _without_hidden(result: Any) -> Any:
+    """``result``, in which a view of an array that is not there itself stands for its own, so that
+    a write to it needs nothing else from inside."""
+    leaves = tree.leaves(result)
+    roots = [_root(t) for t in leaves]
+    hidden = {id(r) for r in roots} - set(map(id, leaves))
+    once = {id(r) for r in roots if id(r) in hidden and sum(r is other for other in roots) == 1}
+    return tree.map(lambda t: frozen(t) if id(_root(t)) in once else t, result)
+
+
+def _root(t: Any) -> Any:
+    while type(t) is Tracer and t.origin is not None:
+        t = t.origin[0]
+    return t
 
 
 def _outside(edges: list[Any], first: int) -> list[int]:

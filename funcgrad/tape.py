@@ -74,7 +74,7 @@ class Tape(Trace):
         node = next(self.nodes)
         record: Any = ()
         for i, t in enumerate(operands):
-            if type(t) is not Tracer or t.owner is not self:
+            if values[i] is t:  # which is not of this trace
                 continue
             pull = pulls if type(pulls) is Pull else pulls[i]
             if pull is None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import tree
 from .batching import spread
-from .core import Primitive, Tracer, frozen
+from .core import Primitive, Tracer, frozen, unchanged
 from .errors import DerivativeLostError, blamed
 from .trace import Trace
 from .transform import described, is_number, named, run
@@ -111,7 +111,7 @@ def vmap(
             """The results of some of the examples, their axis in front, and where it goes."""
             trace = Batch(f, stop - start)
             entering = [
-                x if axis is None else Tracer(trace, x[start:stop], None)
+                unchanged(x) if axis is None else Tracer(trace, x[start:stop], None)
                 for x, axis in zip(stacks, places)
             ]
             entering_args, entering_kwargs = tree.unflatten(structure, entering)

@@ -3,6 +3,9 @@
 Each program runs on plain arrays too, where it is NumPy's own; that run is what is expected.
 """
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 
@@ -26,7 +29,8 @@ np.flip(m)  np.flipud(m)  np.rot90(m,0)  np.rot90(m)  np.rot90(m,2)  np.split(m,
 np.hsplit(m,3)[1]  np.array_split(m,2)[0]  np.unstack(m)[1]  np.atleast_3d(m)  np.real(m)
 np.take(m,1,axis=0)  np.take_along_axis(m,np.argsort(m),1)  np.tile(m,1)  np.repeat(m,1,axis=0)
 np.nan_to_num(m)  np.nan_to_num(m,copy=False)  np.clip(m,None,9)  np.where(True,m,0)
-np.choose(0,[m])  np.concatenate([m])  np.stack([m])[0]  np.block([[m]])  np.roll(m,0)
+np.choose(0,[m])  np.clip(m,None,None)  np.block(m)  np.array(m,copy=None,like=m)
+np.concatenate([m])  np.stack([m])[0]  np.block([[m]])  np.roll(m,0)
 np.meshgrid(m[0],m[1])[0]  np.sort(m)  np.tril(m,5)  np.resize(m,(3,3))  np.sum(m,axis=())
 np.linalg.matrix_transpose(m)  np.linalg.matrix_power(m,1)  np.array(m,like=m)
 np.asarray(m,like=m)""".split()
@@ -323,3 +327,147 @@ def test_views_that_are_gone_are_forgotten():
         return np.sum(m)
 
     np.testing.assert_allclose(fg.jvp(f, (X,), (X,))[1], np.sum(X[1:]))
+
+
+# Where it is harder to tell.
+
+
+def largest_row(x):
+    row = x[np.argmax(x[:, 0])]
+    row *= 2.0
+    x[np.argmin(x[:, 0])][1] = x[0, 0]
+    return np.sum(np.sin(x) * WEIGHTS)
+
+
+def test_an_index_that_is_traced_makes_a_view_too():
+    want = largest_row(X.copy())
+    np.testing.assert_allclose(fg.vmap(largest_row)(np.stack([X, X])), [want, want])
+    np.testing.assert_allclose(fg.make_graph(largest_row)(X)(X), want)
+    fg.check_grads(lambda x: largest_row(1.0 * x), (X,), order=2)
+
+    def f(i, a):
+        a[i][0] = 9.0
+        return a[:, 0]
+
+    mapped = fg.vmap(f)(np.array([0, 2]), np.zeros((2, 3, 3)))
+    np.testing.assert_array_equal(mapped, [[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
+
+
+def test_a_view_of_one_element_under_vmap():
+    def f(x):
+        y = x[0, 0, ...]
+        y *= 2.0
+        return x[0, 0]
+
+    np.testing.assert_allclose(fg.vmap(f)(np.stack([X, X])), [0.8, 0.8])
+
+
+@pytest.mark.parametrize("first", ["to the part", "to the whole"])
+def test_a_reshape_of_which_it_is_not_known_whether_it_is_a_view(first):
+    """NumPy's own take has its elements in C's order, and then the reshape is a view."""
+
+    def f(x):
+        y = np.take(x, [0, 1], axis=1)
+        flat = y.reshape(-1)
+        if first == "to the part":
+            flat[:2] = 0.0
+        else:
+            y[0] = 0.0
+        return np.sum(y) + np.sum(flat)
+
+    with pytest.raises(TypeError, match=r"reshaped.*np\.copy\(z\)"):
+        fg.grad(f)(X)
+
+
+def test_a_long_chain_of_views():
+    def f(x):
+        x *= 2.0
+        rest = x
+        for _ in range(1500):
+            rest = rest[::-1]
+        rest[0] = rest[1] * 3.0
+        return x[0]
+
+    np.testing.assert_allclose(fg.grad(f)(np.ones(3)), [0.0, 6.0, 0.0])
+
+
+def test_threads_that_write_to_rows_of_one_array():
+    def f(x):
+        y = 1.0 * x
+
+        def work(i):
+            row = y[i]
+            for _ in range(20):
+                row *= 1.1
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return np.sum(y)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            np.testing.assert_allclose(fg.grad(f)(X), np.full((3, 3), 1.1**20))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_what_is_made_of_zeros_can_hold_traced_values():
+    def f(x):
+        z = np.zeros_like(x) + 1.0
+        z += x
+        w = np.sqrt(np.ones_like(x)) * 2.0
+        w[0] = z[1]
+        return np.sum(w * z)
+
+    np.testing.assert_allclose(fg.vjp(f, X)[0], f(X))
+    fg.check_grads(f, (X,), order=2)
+
+
+def test_the_result_of_a_checkpoint_is_written_to():
+    def f(x, layer):
+        y = layer(x)
+        y += 1.0
+        y[0] *= y[1]
+        return np.sum(y * y)
+
+    def turned(a):
+        return np.sin(a)[::-1].T
+
+    wrapped = fg.checkpoint(turned)
+    np.testing.assert_allclose(fg.grad(f)(X, wrapped), fg.grad(f)(X, turned))
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_vmap_does_not_write_to_what_all_examples_share(size):
+    def f(a, b):
+        b *= 2.0
+        return np.sum(a) + np.sum(b)
+
+    with pytest.raises(ValueError, match="read-only"):
+        fg.vmap(f, (0, None), chunk_size=size)(X, np.ones(2))
+    mapped = fg.grad(lambda b: np.sum(fg.vmap(f, (0, None), chunk_size=size)(X, b)))
+    np.testing.assert_array_equal(mapped(np.ones(2)), [6.0, 6.0])
+
+
+def test_the_results_of_a_graph_are_not_its_arguments():
+    graph = fg.make_graph(lambda a: (a, a[0], a * 2.0))(X)
+    other = X.copy()
+    for leaf in graph(other):
+        leaf[...] = 0.0
+    np.testing.assert_array_equal(other, X)
+
+
+def test_flat_is_written_to_over_and_over_again():
+    def f(x):
+        y = 1.0 * x.T
+        y.flat = [x[0, 0], 2.0]
+        y.flat[::4] += x[1]
+        return np.sum(y * WEIGHTS)
+
+    np.testing.assert_allclose(fg.vjp(f, X)[0], f(X))
+    fg.check_grads(f, (X,), order=1)

@@ -15,14 +15,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import FUNCTIONS, Tracer, call, frozen, function_name, present
+from ..core import FUNCTIONS, Tracer, call, frozen, function_name, is_written, present
 from ..errors import DerivativeLostError, UnsupportedError
 from ..outputs import put_into
 from ..pull import Like
 from . import shapes
 from .assignment import fitted, joined, put
 from .indexing import fixed, getitem, is_repeating, scatter, scatter_traced, split_slots
-from .writable import duplicate, is_writable, writable
+from .writable import duplicate, writable
 
 _DECLARES_FUNCTIONS = shapes
 
@@ -71,15 +71,19 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", sub
 
 def array(obj: Any, dtype: Any = None, copy: bool | None = True, **ignored: Any) -> Any:
     """A new array to write to, from a nested list that may hold traced values."""
+    if not copy:
+        return asarray(obj, dtype, **ignored)
     value = joined(obj)
     if dtype is not None:
         value = call(np.astype, (value, dtype), {})
     return writable(duplicate(value) if type(value) is Tracer else np.array(value))
 
 
-def asarray(a: Any, dtype: Any = None, copy: bool | None = None, **ignored: Any) -> Any:
+def asarray(
+    a: Any, dtype: Any = None, order: str | None = None, copy: bool | None = None, **ignored: Any
+) -> Any:
     """``array``, and a traced value as it is where nothing is to be copied or cast."""
-    is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy
+    is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy and order != "F"
     return a if is_same else array(a, dtype)
 
 
@@ -100,7 +104,7 @@ def _layout(new: Any, order: str, prototype: Any = None) -> Any:
         return np.empty(np.shape(new), bool, order="F")
     if order == "C" or np.shape(prototype) != np.shape(new):
         return None
-    return prototype.owner.layout if is_writable(prototype) else prototype
+    return prototype.owner.layout if is_written(prototype) else prototype
 
 
 FUNCTIONS[np.copy] = _copy
@@ -109,7 +113,7 @@ _cast = FUNCTIONS[np.astype]
 
 
 def _astype(x: Any, dtype: Any, *args: Any, copy: bool = True, **kwargs: Any) -> Any:
-    if not is_writable(x):
+    if not is_written(x):
         return _cast(x, dtype, *args, copy=copy, **kwargs)
     if not copy and np.dtype(dtype) == x.dtype:
         return x

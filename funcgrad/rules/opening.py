@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, Tracer, frozen, raw
-from .writable import Buffer, View, unlike_c, writing
+from ..core import FUNCTIONS, Tracer, frozen, raw, writing
+from .writable import Buffer, View, unlike_c
 
 
 def is_scalar(t: Tracer) -> bool:
@@ -79,5 +79,5 @@ def _open(root: Tracer) -> None:
 
 
 def _become(t: Tracer, buffer: Buffer) -> None:
-    t.owner, t.node = buffer, None
+    t.owner = buffer
     del t.value

@@ -25,21 +25,17 @@ looked at, other than at places just written. So a loop that fills an array, or 
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, Tracer, bind, frozen, present, raw
+from ..core import Primitive, Tracer, bind, frozen, is_written, present, raw, writing
 from ..pull import Like, gather
 from ..trace import Trace, births
 from .assignment import fitted, put
 from .indexing import anywhere, getitem, is_basic
-
-#: Held while an array is written to, lest two threads do so at once.
-writing = threading.RLock()
 
 #: The birth of the innermost function under way that runs again later, for its derivative.
 _REPLAYED: ContextVar[int] = ContextVar("replayed", default=0)
@@ -378,15 +374,10 @@ def _own(copy: Any, layout: Any) -> Any:
     return writable(copy, layout) if isinstance(copy, Tracer | np.ndarray) else copy
 
 
-def is_writable(t: Any) -> bool:
-    """Whether ``t`` is an array that was made to be written to, or has been written to."""
-    return type(t) is Tracer and t.owner.writable
-
-
 def released(t: Any) -> Any:
     """The same for a caller: an array of his own where it is plain."""
     value = frozen(t)
-    return value.copy() if is_writable(t) and isinstance(value, np.ndarray) else value
+    return value.copy() if is_written(t) and isinstance(value, np.ndarray) else value
 
 
 def _place(at: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
