@@ -143,6 +143,11 @@ def _reduction(name, *args, keywords=({}, {"axis": 0}, {"axis": -1, "keepdims": 
     return [General(name, lambda x, k=k: function(x, **k), (a,)) for k in keywords for a in args]
 
 
+def cond(x, p):
+    """``np.linalg.cond``, which in older releases is complex for a complex matrix."""
+    return np.real(np.linalg.cond(x, p))
+
+
 GENERAL = [
     *_reduction("sum", A, C, np.float64(1.5), np.array(2.0)),
     *_reduction("sum", A, keywords=MASKED),
@@ -481,12 +486,12 @@ GENERAL += [
     General("absolute", lambda x: np.linalg.vector_norm(x, ord=np.inf, keepdims=True), (C,)),
     General("vector_norm", lambda x: np.linalg.matrix_norm(x, keepdims=True), (C,)),
     General("svdvals", lambda x: np.linalg.matrix_norm(x, ord="nuc"), (C,)),
-    *[General("svdvals", lambda x, p=p: np.linalg.cond(x, p), (STACK,)) for p in (None, 2, -2)],
+    *[General("svdvals", lambda x, p=p: cond(x, p), (STACK,)) for p in (None, 2, -2)],
     *[
-        General("inverse_or_inf", lambda x, p=p: np.linalg.cond(x, p), (STACK,))
+        General("inverse_or_inf", lambda x, p=p: cond(x, p), (STACK,))
         for p in ("fro", 1, -1, np.inf, -np.inf)
     ],
-    General("svdvals", lambda x: np.linalg.cond(x, "nuc"), (REGULAR,)),
+    General("svdvals", lambda x: cond(x, "nuc"), (REGULAR,)),
     General("einsum", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (V, A.T, TALL.T)),
     General("einsum", lambda x, y: np.linalg.multi_dot([x, y, W]), (B.T, draw((4, 4)))),
     General("multiply", np.cross, (TALL, M3[0])),

@@ -20,7 +20,8 @@ BIRTHS = {
     "a transposed result": lambda x: (1.5 * x).T,
     "a copy": lambda x: x.copy(),
 }
-#: Of an array m something that is a view of it, or a copy, as NumPy has it.
+#: Of an array m something that is a view of it, or a copy, as NumPy has it. Older releases have no
+#: np.unstack, and refuse np.clip without bounds.
 PARTS = """m  m[0]  m[:,1:]  m[::-1,::2]  m[None]  m[...]  m[[0,1]]  m.T[1:][::-1]  m[0][1:]
 m.T  m.mT  m.ravel()  m.reshape(-1)  m.T.reshape(9)  m.flatten()  m.flat[::4]  m.copy()  m.view()
 m.astype(float)  m.astype(float,copy=False)  m.real  m.conj()  m.diagonal()*1  m.squeeze()  +m
@@ -56,7 +57,16 @@ def written(birth, part, to_part):
     return program
 
 
+def is_known(text):
+    try:
+        eval(text, {"np": np, "m": X})
+    except (AttributeError, ValueError):
+        return False
+    return True
+
+
 def parts(texts):
+    texts = list(filter(is_known, texts))
     return pytest.mark.parametrize("part", [eval(f"lambda m: {t}") for t in texts], ids=texts)
 
 
