@@ -3,9 +3,6 @@
 Each program runs on plain arrays too, where it is NumPy's own; that run is what is expected.
 """
 
-import sys
-import threading
-
 import numpy as np
 import pytest
 
@@ -399,31 +396,6 @@ def test_a_long_chain_of_views():
         return x[0]
 
     np.testing.assert_allclose(fg.grad(f)(np.ones(3)), [0.0, 6.0, 0.0])
-
-
-def test_threads_that_write_to_rows_of_one_array():
-    def f(x):
-        y = 1.0 * x
-
-        def work(i):
-            row = y[i]
-            for _ in range(20):
-                row *= 1.1
-
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return np.sum(y)
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for _ in range(10):
-            np.testing.assert_allclose(fg.grad(f)(X), np.full((3, 3), 1.1**20))
-    finally:
-        sys.setswitchinterval(interval)
 
 
 def test_what_is_made_of_zeros_can_hold_traced_values():
