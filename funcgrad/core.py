@@ -243,6 +243,18 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     return handler(*args, **kwargs)
 
 
+def apart(t: Any) -> Any:
+    """A result, or a list or tuple of them, that is a view of nothing."""
+    if type(t) is list or type(t) is tuple:
+        return type(t)(map(apart, t))
+    if type(t) is not Tracer:
+        return t
+    if t.owner.writable:
+        is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
+        return t if is_whole else t.owner.duplicated(t)
+    return t if t.origin is None else frozen(t)
+
+
 def view_of(x: Any, function: Callable[[Any], Any], compute: Callable[[Any], Any]) -> Any:
     """``compute(x)``, which is ``function(x)`` and NumPy's view of x, one that does not write."""
     if type(x) is Tracer and x.owner.writable:

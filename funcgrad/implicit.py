@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import transform, tree
+from .control import own
 from .core import Tracer
 from .errors import UnsupportedError
 from .forward import jvp, linearize
@@ -113,11 +114,12 @@ def fixed_point(
     def residual(x: Any, *args: Any) -> Any:
         leaves, structure = tree.flatten(x)
         likes = [Like(t) for t in leaves]
-        after = leaves_like(label, f(x, *args), "the result of f", structure, likes, "x0")
+        after = f(tree.map(own, x), *args)
+        after = leaves_like(label, after, "the result of f", structure, likes, "x0")
         return tree.unflatten(structure, [t - new for t, new in zip(leaves, after)])
 
     def find(x: Any, *args: Any) -> Any:
-        return _iterate(label, lambda x: f(x, *args), x, 1.0, tol, max_iter)
+        return _iterate(label, lambda x: f(tree.map(own, x), *args), x, 1.0, tol, max_iter)
 
     def solve(matvec: Callable[[Any], Any], b: list[Any]) -> list[Any]:
         def step(u: list[Any]) -> list[Any]:

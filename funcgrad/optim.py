@@ -237,7 +237,15 @@ def _times(x: Any, y: Any) -> Any:
 def _cast(x: Any, like: Any) -> Any:
     """``x`` in the dtype of ``like``, where that has one."""
     dtype = getattr(like, "dtype", None)
-    return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+    if dtype is None or x.dtype == dtype:
+        return x
+    if not np.can_cast(x.dtype, dtype, "same_kind"):
+        raise TypeError(
+            f"an update of {x.dtype} does not go into a parameter of {dtype}, which would lose "
+            f"part of it. Make the parameter a float, by x.astype(float), and keep the real and "
+            f"the imaginary part of a complex one as two parameters."
+        )
+    return x.astype(dtype)
 
 
 def _check_real(name: str, params: Any) -> None:

@@ -41,6 +41,7 @@ from .core import (
     OPERATORS,
     UFUNCS,
     Primitive,
+    apart,
     function_name,
     strip,
 )
@@ -282,11 +283,13 @@ def composite(
     names: str | None = None,
     sequence: bool = False,
     traced: Sequence[str] = (),
+    view: bool = False,
 ) -> Callable[[Rule], Rule]:
     """Declare that a NumPy function is the decorated code over other functions.
 
     Its parameters after the first ``operands`` are the keywords it takes, those in ``traced``
     operands too. ``sequence``: its operand is a sequence of arrays, some of which may be traced.
+    ``view``: NumPy's result may share the memory of an operand.
 
     >>> import funcgrad as fg
     >>> @composite(np.ptp)
@@ -298,7 +301,12 @@ def composite(
 
     def declare(body: Rule) -> Rule:
         keywords = frozenset(list(inspect.signature(body).parameters)[operands:])
-        FUNCTIONS[function] = adapter(function, body, operands, keywords, names, sequence, traced)
+
+        def fresh(*args: Any, **kwargs: Any) -> Any:
+            return apart(body(*args, **kwargs))
+
+        run = body if view else fresh
+        FUNCTIONS[function] = adapter(function, run, operands, keywords, names, sequence, traced)
         return body
 
     return declare

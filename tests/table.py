@@ -115,6 +115,8 @@ ELEMENTWISE = [
     Elementwise("softmax_of_two", softmax_of_two, (EVERYWHERE, EVERYWHERE)),
     Elementwise("over_square", own("over_square"), (EVERYWHERE, POSITIVE)),
     Elementwise("sech_squared", own("sech_squared"), (EVERYWHERE,)),
+    Elementwise("root", own("root"), (UNIT,)),
+    Elementwise("over_gap", own("over_gap"), (UNIT,)),
     Elementwise("unit", own("unit"), (EVERYWHERE, POSITIVE)),
     Elementwise("sinc_derivative", lambda x: own("sinc_derivative")(x, order=2), ((-5.0, 5.0),)),
     Elementwise("nextafter", np.nextafter, (EVERYWHERE, (3.0, 4.0))),

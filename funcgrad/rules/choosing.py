@@ -147,7 +147,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     return flat[np.resize(np.arange(flat.shape[0]), shape)]
 
 
-@composite(np.trim_zeros)
+@composite(np.trim_zeros, view=True)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     # The places do not depend on how large the others are.
     nonzero = np.nonzero(filt)
@@ -264,7 +264,7 @@ def ix_(*args: Any) -> Any:
     return tuple(parts)
 
 
-@composite(np.rollaxis)
+@composite(np.rollaxis, view=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     axis = normalize_axis_index(axis, a.ndim)
     start = start + a.ndim if start < 0 else start
@@ -273,14 +273,14 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 
 if hasattr(np, "unstack"):  # from NumPy 2.1 on
 
-    @composite(np.unstack)
+    @composite(np.unstack, view=True)
     def unstack(x: Any, axis: int = 0) -> Any:
         if x.ndim == 0:
             raise ValueError("Input array must be at least 1-d.")
         return tuple(np.moveaxis(x, axis, 0))
 
 
-@composite(np.lib.stride_tricks.sliding_window_view)
+@composite(np.lib.stride_tricks.sliding_window_view, view=True)
 def sliding_window_view(
     x: Any, window_shape: Any, axis: Any = None, subok: bool = False, writeable: bool = False
 ) -> Any:

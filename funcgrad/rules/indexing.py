@@ -379,7 +379,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 # Diagonals and triangles.
 
 
-@composite(np.diagonal)
+@composite(np.diagonal, view=True)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     view = functools.partial(np.diagonal, offset=offset, axis1=axis1, axis2=axis2)
     return view_of(a, view, lambda a: _diagonal(a, offset, axis1, axis2))
@@ -397,7 +397,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
-@composite(np.diag)
+@composite(np.diag, view=True)
 def diag(v: Any, k: int = 0) -> Any:
     if np.ndim(v) != 1:
         return np.diagonal(v, k)

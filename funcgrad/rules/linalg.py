@@ -16,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
 from ..batching import align, front
-from ..core import Primitive, operand
+from ..core import Primitive, operand, raw
 from ..errors import UnsupportedError
 from ..joint import Joint
 from ..pull import unbroadcast
@@ -226,6 +226,13 @@ _pseudo_inverse = rule(_pinv, _pinv_pull, _pinv_push, batch=front)
 @composite(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = None) -> Any:
     keywords = {key: v for key, v in (("rcond", rcond), ("rtol", rtol)) if v is not None}
+    x = raw(a)
+    left = x - np.matmul(x, np.matmul(np.linalg.pinv(x, **keywords), x)) if keywords else 0.0
+    if np.linalg.norm(left) > np.finfo(x.dtype).eps ** 0.5 * np.linalg.norm(x):
+        raise UnsupportedError(
+            f"np.linalg.pinv: {keywords} leaves out singular values that are not small, for which "
+            f"there is no derivative rule. Write it with np.linalg.svd and a mask."
+        )
     if hermitian:
         return _pseudo_inverse(hermitian_part("linalg.pinv", a), **keywords, hermitian=True)
     return _pseudo_inverse(a, **keywords)
@@ -290,7 +297,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
     return np.reshape(inverse, a.shape[ind:] + a.shape[:ind])
 
 
-@composite(np.linalg.matrix_power)
+@composite(np.linalg.matrix_power, view=True)
 def matrix_power(a: Any, n: int) -> Any:
     square("linalg.matrix_power", a)
     n = operator.index(n)
@@ -370,12 +377,12 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     return np.sum(conj(x1) * x2, axis=axis)
 
 
-@composite(np.linalg.matrix_transpose)
+@composite(np.linalg.matrix_transpose, view=True)
 def matrix_transpose(x: Any) -> Any:
     return np.matrix_transpose(x)
 
 
-@composite(np.linalg.diagonal)
+@composite(np.linalg.diagonal, view=True)
 def diagonal(x: Any, offset: int = 0) -> Any:
     return np.diagonal(x, offset, axis1=-2, axis2=-1)
 

@@ -106,7 +106,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return x[:, None] ** (powers if increasing else powers[::-1])
 
 
-@composite(np.nan_to_num, traced=("nan", "posinf", "neginf"))
+@composite(np.nan_to_num, traced=("nan", "posinf", "neginf"), view=True)
 def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
@@ -127,7 +127,7 @@ def nan_to_num(
     return np.where(np.isneginf(x), float(limits.min) if neginf is None else neginf, x)
 
 
-@composite(np.real_if_close)
+@composite(np.real_if_close, view=True)
 def real_if_close(a: Any, tol: float = 100) -> Any:
     if a.dtype.kind != "c":
         return a

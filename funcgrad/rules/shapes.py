@@ -131,17 +131,17 @@ def _roll_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: A
 linear(np.roll, lambda g, shift, axis=None: np.roll(g, _negated(shift), axis), batch=_roll_stack)
 
 
-@composite(np.fliplr)
+@composite(np.fliplr, view=True)
 def fliplr(m: Any) -> Any:
     return np.flip(m, 1)
 
 
-@composite(np.flipud)
+@composite(np.flipud, view=True)
 def flipud(m: Any) -> Any:
     return np.flip(m, 0)
 
 
-@composite(np.rot90)
+@composite(np.rot90, view=True)
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     if k % 4 == 2:
         return np.flip(m, axes)
@@ -302,27 +302,27 @@ def _split(ary: Any, indices_or_sections: Any, axis: int, even: bool) -> list[An
     return [ary[along(axis, ary.ndim, slice(start, end))] for start, end in parts]
 
 
-@composite(np.split, operands=2)
+@composite(np.split, operands=2, view=True)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return _split(ary, indices_or_sections, axis, even=True)
 
 
-@composite(np.array_split, operands=2)
+@composite(np.array_split, operands=2, view=True)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return _split(ary, indices_or_sections, axis, even=False)
 
 
-@composite(np.vsplit, operands=2)
+@composite(np.vsplit, operands=2, view=True)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return _split(ary, indices_or_sections, 0, even=True)
 
 
-@composite(np.hsplit, operands=2)
+@composite(np.hsplit, operands=2, view=True)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return _split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1, even=True)
 
 
-@composite(np.dsplit, operands=2)
+@composite(np.dsplit, operands=2, view=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return _split(ary, indices_or_sections, 2, even=True)
 
@@ -344,7 +344,12 @@ def _to_integers(x: Any, *, dtype: Any) -> Any:
 to_integers = constant(_to_integers)
 
 
-@composite(np.astype, operands=2, names="x dtype copy=True device=None order='K' casting='unsafe'")
+@composite(
+    np.astype,
+    operands=2,
+    names="x dtype copy=True device=None order='K' casting='unsafe'",
+    view=True,
+)
 def astype(
     x: Any, dtype: Any, copy: bool = True, device: Any = None, order: str = "K",
     casting: Any = "unsafe",

@@ -18,10 +18,21 @@ from .elementwise import in_double
 
 
 def _root(x: Any) -> Any:
-    """√(1 − x²)."""
-    if x.dtype.kind == "c":
+    if np.iscomplexobj(x):
         return np.sqrt(-(x - 1.0)) * np.sqrt(x - -1.0)
     return np.sqrt((1.0 - x) * (1.0 + x))
+
+
+#: √(1 − x²), whose derivative would cancel near 0 if its two factors were differentiated.
+root: Primitive = elementwise(_root, lambda g, ans, x: -g * (x / ans))
+
+
+def _over_gap(x: Any) -> Any:
+    return 1.0 / (1.0 - x) / (1.0 + x)
+
+
+#: 1 / (1 − x²), of which the same is true.
+over_gap: Primitive = elementwise(_over_gap, lambda g, ans, x: g * (2.0 * x * ans) * ans)
 
 
 def _root_of_sum(x: Any) -> Any:
@@ -67,15 +78,15 @@ def _sec_squared(x: Any) -> Any:
 elementwise(np.sin, lambda g, x: g * np.cos(x))
 elementwise(np.cos, lambda g, x: -g * np.sin(x))
 elementwise(np.tan, lambda g, x: g * _sec_squared(x))
-elementwise(np.arcsin, lambda g, x: g / _root(x))
-elementwise(np.arccos, lambda g, x: -g / _root(x))
+elementwise(np.arcsin, lambda g, x: g / root(x))
+elementwise(np.arccos, lambda g, x: -g / root(x))
 elementwise(np.arctan, _over_sum)
 elementwise(np.sinh, lambda g, x: g * np.cosh(x))
 elementwise(np.cosh, lambda g, x: g * np.sinh(x))
 elementwise(np.tanh, lambda g, x: g * sech_squared(x))
 elementwise(np.arcsinh, lambda g, x: g / _root_of_sum(x))
 elementwise(np.arccosh, lambda g, x: g / (np.sqrt(x - 1.0) * np.sqrt(x - -1.0)))
-elementwise(np.arctanh, lambda g, x: g / (1.0 - x) / (1.0 + x))
+elementwise(np.arctanh, lambda g, x: g * over_gap(x))
 
 
 @in_double
