@@ -378,9 +378,18 @@ def test_an_index_that_is_traced_makes_a_view_too():
     np.testing.assert_array_equal(mapped, [[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
 
 
-def test_a_view_of_one_element_under_vmap():
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[0, 0, ...],
+        lambda x: x[0, :1].squeeze(),
+        lambda x: x[:1, 0].reshape(()),
+        lambda x: x[0, 0, ...].real,
+    ],
+)
+def test_a_view_of_one_element_under_vmap(view):
     def f(x):
-        y = x[0, 0, ...]
+        y = view(x)
         y *= 2.0
         return x[0, 0]
 
