@@ -281,6 +281,22 @@ def test_the_body_of_a_loop_writes_to_its_carry():
     np.testing.assert_allclose(fg.vmap(fg.grad(f))(stack), each)
 
 
+def test_a_branch_writes_to_its_operand():
+    """Of a vmap both branches run, and neither sees what the other writes."""
+
+    def doubled(y):
+        y *= 2.0
+        return np.sum(y)
+
+    def f(x):
+        chosen = fg.cond(x[0, 0] > 0, doubled, np.sum, x)
+        return chosen + fg.switch((x[0, 0] < 0).astype(int), [doubled, np.sum], x) + x[0, 1]
+
+    stack = np.stack([X, X - 1.0])
+    np.testing.assert_allclose(fg.vmap(f)(stack), [f(x) for x in stack])
+    np.testing.assert_allclose(fg.vmap(fg.grad(f))(stack), [fg.grad(f)(x) for x in stack])
+
+
 def test_a_rule_of_ones_own_writes_to_what_it_gets():
     @fg.custom_vjp
     def f(x):
