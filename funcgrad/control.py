@@ -128,9 +128,9 @@ def cond(
     label = _label("cond", true_fun, false_fun)
     pred = _predicate(pred, label, "pred")
     if not is_batched(pred):
-        return (true_fun if pred else false_fun)(*operands)
+        return (true_fun if pred else false_fun)(*tree.map(own, operands))
     with np.errstate(all="ignore"):
-        yes, no = true_fun(*operands), false_fun(*operands)
+        yes, no = [f(*tree.map(own, operands)) for f in (true_fun, false_fun)]
     form = Form(yes, label, "the result", "from true_fun", "from false_fun")
     return _select(pred, yes, form.checked(no))
 
@@ -151,9 +151,9 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     label = _label("switch", *branches)
     index = _integer(index, label, "index")
     if not is_batched(index):
-        return branches[min(max(index, 0), len(branches) - 1)](*operands)
+        return branches[min(max(index, 0), len(branches) - 1)](*tree.map(own, operands))
     with np.errstate(all="ignore"):
-        result, *others = [branch(*operands) for branch in branches]
+        result, *others = [branch(*tree.map(own, operands)) for branch in branches]
     for k, other in enumerate(others, start=1):
         form = Form(result, label, "the result", "from branch 0", f"from branch {k}")
         result = _select(index >= k, form.checked(other), result)

@@ -90,7 +90,7 @@ class Dual(Trace):
                 if pushes == "multilinear":
                     factors = (*values[:i], t.node, *values[i + 1 : -1])
                     term = bind(primitive, factors, keywords)
-                    if self.infinite and (self.recorded or not finite(term)):
+                    if self.is_infinite(term):
                         again = functools.partial(primitive, **keywords)
                         term = annihilated_product(again, factors, term)
                 elif pushes[i] is None:
@@ -108,18 +108,21 @@ class Dual(Trace):
     def push(self, push: Pull, t: Any, residuals: Any) -> Any:
         """One rule applied to one tangent."""
         tangent = push.call(t, residuals)
-        # A rule without residuals has a finite local derivative, and none that is zero. A product
-        # makes nothing infinite that was not so before.
-        if not push.sources or not push.kind or (push.kind == "product" and not self.infinite):
+        # A rule without residuals has a finite local derivative, and none that is zero.
+        if not push.sources or not push.kind or not self.is_infinite(tangent):
             return tangent
-        if finite(tangent) and not (self.recorded and self.infinite):
-            return tangent
-        self.infinite = True
         # As in the backward walk zero annihilates: the tangent, or what multiplies it.
         tangent = annihilated(push, t, residuals, tangent)
         if push.kind == "elementwise":
             tangent = annihilate(_slope(push, t, residuals), tangent)
         return tangent
+
+    def is_infinite(self, tangent: Any) -> bool:
+        """Whether there may be elements of ``tangent`` that are not finite."""
+        if finite(tangent) and not (self.recorded and self.infinite):
+            return False
+        self.infinite = True
+        return True
 
     def split(self, out: Any) -> tuple[Any, Any]:
         """A leaf of the result and its tangent, which is of the same kind, the caller's own."""

@@ -85,7 +85,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
     return full(np.shape(a), fill_value, dtype)
 
 
-def array(object: Any, dtype: Any = None, copy: bool = True) -> Any:
+def array(object: Any, dtype: Any = None, copy: bool = True, **keywords: Any) -> Any:
     """``np.array`` of numbers and nested lists, which may hold traced values.
 
     >>> import funcgrad as fg
@@ -93,8 +93,8 @@ def array(object: Any, dtype: Any = None, copy: bool = True) -> Any:
     6.0
     """
     if holds_tracer(object):
-        return inplace.array(object, dtype) if copy else asarray(object, dtype)
-    new = np.array(object, dtype, copy=copy or None)
+        return inplace.array(object, dtype, copy, **keywords)
+    new = np.array(object, dtype, copy=copy or None, **keywords)
     return writable(new, new) if copy and is_running() and new.dtype.kind in "fc" else new
 
 

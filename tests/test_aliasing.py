@@ -92,6 +92,24 @@ def test_a_view_that_does_not_write_sees_writes(birth, part):
         fg.grad(written(birth, part, to_part=True))(X)
 
 
+#: New arrays, whose order in memory tells whether a reshape of them is a view.
+NEW = """np.array(m.T,like=m)  np.array(m,order='F',like=m)  np.asarray(m,order='F',like=m)
+np.array(m,ndmin=3,like=m)[0]  np.full_like(m.T,2.0)  np.full((3,3),2.0,order='F',like=m)
+np.zeros_like(m.T)  np.zeros((3,3),order='F',like=m)  np.copy(m.T)  m.T.copy()
+m.astype(float,order='F')""".split()
+
+
+@parts(NEW)
+def test_a_new_array_is_laid_out_as_numpy_has_it(part):
+    def program(x):
+        z = part(1.5 * x)
+        flat = z.ravel()
+        flat[1:3] = x[0, 1] * x[0, 0]
+        return np.sum(np.sin(z) * WEIGHTS) + np.sum(np.cos(flat))
+
+    check(program)
+
+
 def normalized_rows(x):
     m = np.outer(x[0], x[1])
     for row in m:
@@ -263,6 +281,22 @@ def test_the_body_of_a_loop_writes_to_its_carry():
     np.testing.assert_allclose(fg.vmap(fg.grad(f))(stack), each)
 
 
+def test_a_branch_writes_to_its_operand():
+    """Of a vmap both branches run, and neither sees what the other writes."""
+
+    def doubled(y):
+        y *= 2.0
+        return np.sum(y)
+
+    def f(x):
+        chosen = fg.cond(x[0, 0] > 0, doubled, np.sum, x)
+        return chosen + fg.switch((x[0, 0] < 0).astype(int), [doubled, np.sum], x) + x[0, 1]
+
+    stack = np.stack([X, X - 1.0])
+    np.testing.assert_allclose(fg.vmap(f)(stack), [f(x) for x in stack])
+    np.testing.assert_allclose(fg.vmap(fg.grad(f))(stack), [fg.grad(f)(x) for x in stack])
+
+
 def test_a_rule_of_ones_own_writes_to_what_it_gets():
     @fg.custom_vjp
     def f(x):
@@ -360,9 +394,18 @@ def test_an_index_that_is_traced_makes_a_view_too():
     np.testing.assert_array_equal(mapped, [[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]])
 
 
-def test_a_view_of_one_element_under_vmap():
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[0, 0, ...],
+        lambda x: x[0, :1].squeeze(),
+        lambda x: x[:1, 0].reshape(()),
+        lambda x: x[0, 0, ...].real,
+    ],
+)
+def test_a_view_of_one_element_under_vmap(view):
     def f(x):
-        y = x[0, 0, ...]
+        y = view(x)
         y *= 2.0
         return x[0, 0]
 
@@ -453,3 +496,12 @@ def test_flat_is_written_to_over_and_over_again():
 
     np.testing.assert_allclose(fg.vjp(f, X)[0], f(X))
     fg.check_grads(f, (X,), order=1)
+
+
+def test_functions_take_flat_wherever_they_take_an_array():
+    def f(x):
+        joined = np.concatenate([x.flat, x.T.flat])
+        return np.dot(joined, np.arange(18.0)) * np.sum(a=x.flat)
+
+    np.testing.assert_allclose(fg.vjp(f, X)[0], f(X))
+    fg.check_grads(f, (X,), order=2)

@@ -320,6 +320,12 @@ def test_what_is_multiplied_by_zero_adds_nothing_to_a_sum():
     infinite = np.array([[1.0, 1.0], [0.0, 2.0]])
     got = jvp(lambda x: infinite @ np.sqrt(x), (x,), (np.ones(2),))[1]
     np.testing.assert_array_equal(got, [INF, 0.5])
+    # An infinite constant makes the first infinity of all.
+    weights = np.array([[1.0, INF], [2.0, 3.0]])
+    for f in (lambda x: weights @ x, lambda x: np.einsum("ij,j->i", weights, x)):
+        rows = vmap(linearize(f, x)[1])(np.eye(2)).T
+        for jacobian in (jacfwd(f)(x), jacrev(f)(x), rows):
+            np.testing.assert_array_equal(jacobian, weights)
     # Whether terms cancel is not asked, nor how many there are.
     difference = jvp(lambda x: np.array([1, -1]) @ np.sqrt(x), (np.zeros(2),), (np.ones(2),))[1]
     assert np.isnan(difference)

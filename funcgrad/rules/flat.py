@@ -34,11 +34,16 @@ class Flat:
         return iter(np.ravel(self.base))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return function(*map(_elements, args), **kwargs)
+        return function(*_elements(args), **_elements(kwargs))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return getattr(ufunc, method)(*map(_elements, inputs), **kwargs)
+        return getattr(ufunc, method)(*_elements(inputs), **_elements(kwargs))
 
 
-def _elements(x: Any) -> Any:
-    return np.ravel(x.base) if type(x) is Flat else x
+def _elements(tree: Any) -> Any:
+    """``tree`` (nested lists, tuples and dicts) with an array in place of each ``Flat``."""
+    if type(tree) in (list, tuple):
+        return type(tree)(map(_elements, tree))
+    if type(tree) is dict:
+        return {key: _elements(item) for key, item in tree.items()}
+    return np.ravel(tree.base) if type(tree) is Flat else tree

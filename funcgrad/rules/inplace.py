@@ -55,36 +55,50 @@ def full(
     shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", device: Any = None
 ) -> Any:
     """A new array to write to, filled with ``fill_value``, which may be traced."""
-    fill_value = joined(fill_value)
-    if dtype is None:
-        dtype = fill_value.dtype if type(fill_value) is Tracer else np.asarray(fill_value).dtype
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    filled = fitted(fill_value, np.dtype(dtype), shape)
-    return writable(duplicate(filled) if type(filled) is Tracer else np.array(filled))
+    return _full(shape, fill_value, dtype, order)
 
 
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
                shape: Any = None, device: Any = None) -> Any:  # fmt: skip
     form = Like(a)
-    return full(form.shape if shape is None else shape, fill_value, dtype or form.dtype)
+    shape = form.shape if shape is None else shape
+    return _full(shape, fill_value, dtype or form.dtype, order, a)
 
 
-def array(obj: Any, dtype: Any = None, copy: bool | None = True, **ignored: Any) -> Any:
+def _full(shape: Any, fill_value: Any, dtype: Any, order: str, prototype: Any = None) -> Any:
+    fill_value = joined(fill_value)
+    if dtype is None:
+        dtype = fill_value.dtype if type(fill_value) is Tracer else np.asarray(fill_value).dtype
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    filled = fitted(fill_value, np.dtype(dtype), shape)
+    filled = duplicate(filled) if type(filled) is Tracer else np.array(filled)
+    return writable(filled, _layout(filled, order, prototype))
+
+
+def array(
+    obj: Any, dtype: Any = None, copy: bool | None = True, order: str | None = "K",
+    subok: bool = False, ndmin: int = 0,
+) -> Any:  # fmt: skip
     """A new array to write to, from a nested list that may hold traced values."""
-    if not copy:
-        return asarray(obj, dtype, **ignored)
+    if not copy and not ndmin:
+        return asarray(obj, dtype, order, copy)
     value = joined(obj)
     if dtype is not None:
         value = call(np.astype, (value, dtype), {})
-    return writable(duplicate(value) if type(value) is Tracer else np.array(value))
+    prototype = obj if hasattr(obj, "dtype") else None
+    if np.ndim(value) < ndmin:
+        value = np.reshape(value, (1,) * (ndmin - np.ndim(value)) + np.shape(value))
+    value = duplicate(value) if type(value) is Tracer else np.array(value)
+    return writable(value, _layout(value, order or "K", prototype))
 
 
 def asarray(
-    a: Any, dtype: Any = None, order: str | None = None, copy: bool | None = None, **ignored: Any
-) -> Any:
+    a: Any, dtype: Any = None, order: str | None = None, copy: bool | None = None,
+    device: Any = None,
+) -> Any:  # fmt: skip
     """``array``, and a traced value as it is where nothing is to be copied or cast."""
     is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy and order != "F"
-    return a if is_same else array(a, dtype)
+    return a if is_same else array(a, dtype, order=order)
 
 
 FUNCTIONS[np.full] = full
@@ -112,12 +126,15 @@ FUNCTIONS[np.copy] = _copy
 _cast = FUNCTIONS[np.astype]
 
 
-def _astype(x: Any, dtype: Any, *args: Any, copy: bool = True, **kwargs: Any) -> Any:
-    if not is_written(x):
+def _astype(
+    x: Any, dtype: Any, *args: Any, copy: bool = True, order: str = "K", **kwargs: Any
+) -> Any:
+    if not is_written(x) and not (order == "F" and np.ndim(x) > 1):
         return _cast(x, dtype, *args, copy=copy, **kwargs)
     if not copy and np.dtype(dtype) == x.dtype:
         return x
-    return writable(_cast(present(x), dtype, *args, **kwargs), x.owner.layout)
+    new = _cast(present(x), dtype, *args, **kwargs)
+    return writable(new, _layout(new, order, x))
 
 
 FUNCTIONS[np.astype] = _astype

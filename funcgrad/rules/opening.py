@@ -24,8 +24,13 @@ def is_scalar(t: Tracer) -> bool:
     plain = raw(t)
     if not isinstance(plain, np.ndarray) or plain.ndim == 0:
         return not isinstance(plain, np.ndarray)
-    # Of many examples: an index makes an array of no dimensions only by an ellipsis.
-    at = t.origin[2].get("at") if t.origin else None
+    # Of many examples: views of arrays are arrays, but for an index without an ellipsis.
+    if t.origin is None:
+        return True
+    base, _, keywords = t.origin
+    if "at" not in keywords:
+        return is_scalar(base)
+    at = keywords["at"]
     return not (isinstance(at, tuple) and any(part is Ellipsis for part in at))
 
 

@@ -270,7 +270,9 @@ class View(Buffer):
 
     def is_part(self, base: Buffer, at: Any) -> bool:
         """Whether this is ``base[at]``."""
-        return self.base is base and is_basic(at) and self.keywords.get("at", is_basic) == at
+        if self.base is not base or "at" not in self.keywords:
+            return False
+        return is_basic(at) and self.keywords["at"] == at
 
     def current(self) -> Any:
         root = self._root
