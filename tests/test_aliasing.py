@@ -413,11 +413,20 @@ def test_a_view_of_one_element_under_vmap(view):
 
 
 @pytest.mark.parametrize("first", ["to the part", "to the whole"])
-def test_a_reshape_of_which_it_is_not_known_whether_it_is_a_view(first):
-    """NumPy's own take has its elements in C's order, and then the reshape is a view."""
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: np.take(x, [0, 1], axis=1),
+        lambda x: np.sort(x, axis=0),
+        lambda x: np.gradient(x)[0],
+    ],
+    ids=["take", "sort", "gradient"],
+)
+def test_a_reshape_of_which_it_is_not_known_whether_it_is_a_view(make, first):
+    """NumPy's own results have their elements in C's order, and then the reshape is a view."""
 
     def f(x):
-        y = np.take(x, [0, 1], axis=1)
+        y = make(x)
         flat = y.reshape(-1)
         if first == "to the part":
             flat[:2] = 0.0

@@ -458,3 +458,13 @@ def test_the_example_learns(capsys):
     history = load("implicit_layer").main(["--quick"])
     assert history[-1]["test accuracy"] > 0.7
     assert "differ by less than 1e-9: True" in capsys.readouterr().out
+
+
+def test_fixed_point_of_a_function_that_writes_to_its_iterate():
+    def halfway(x, a):
+        x *= 0.5
+        x += 0.5 * a
+        return x
+
+    a = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(fg.fixed_point(halfway, np.ones(3), a), a)

@@ -376,3 +376,9 @@ def test_programs_with_decompositions_are_recorded():
     f = np.linalg.svdvals
     near(fg.linearize(f, TIED + C)[1](C), jvp(f, (TIED + C,), (C,))[1])
     near(grad(fg.checkpoint(lambda a: np.sum(f(a))))(C), grad(lambda a: np.sum(f(a)))(C))
+
+
+def test_a_pseudo_inverse_that_leaves_out_singular_values_is_refused():
+    a = np.diag([3.0, 2.0, 1.0])
+    with pytest.raises(fg.UnsupportedError, match="rcond"):
+        fg.grad(lambda x: np.sum(np.linalg.pinv(x, rcond=0.5)))(a)

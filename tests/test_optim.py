@@ -203,3 +203,11 @@ def test_the_constants_of_adam_can_be_differentiated():
         return np.sum(np.sin(params["w"]))
 
     check.check_grads(trained, ([0.1, 0.9, 0.99, 1e-3],), order=1)
+
+
+@pytest.mark.parametrize(
+    "params, updates", [(np.ones(2), 1j * np.ones(2)), (np.array([1, 2]), np.array([0.1, 0.1]))]
+)
+def test_an_update_that_would_lose_a_part_is_refused(params, updates):
+    with pytest.raises(TypeError, match="lose"):
+        optim.apply_updates({"w": params}, {"w": updates})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..batching import each
-from ..core import Primitive, is_traced, operand
+from ..core import Primitive, apart, is_traced, operand
 from ..verbs import bilinear, composite, dispatched
 from .indexing import along, getitem
 from .shapes import astype
@@ -70,6 +70,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if edge_order > 2:
         raise ValueError("'edge_order' greater than 2 not supported")
     slopes = [_slope(f, h, i, edge_order) for h, i in zip(spacings, axes)]
+    slopes = apart(slopes)
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 

@@ -28,7 +28,7 @@ root: Primitive = elementwise(_root, lambda g, ans, x: -g * (x / ans))
 
 
 def _over_gap(x: Any) -> Any:
-    return 1.0 / (1.0 - x) / (1.0 + x)
+    return np.divide(1.0, 1.0 - x) / (1.0 + x)
 
 
 #: 1 / (1 − x²), of which the same is true.
