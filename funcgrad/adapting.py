@@ -83,7 +83,7 @@ def adapter(
     return adapted
 
 
-def writing(function: Any, handler: Rule) -> Rule:
+def with_out(function: Any, handler: Rule) -> Rule:
     """``handler``, which does nothing with ``out``, and what it gives written to that."""
     place = list(parameters_of(function, None)).index("out")
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from . import tree
 from .batching import BatchRule, each
-from .core import Tracer, frozen, unchanged, youngest
+from .core import Tracer, frozen, youngest
 from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
 from .joint import Joint, float_places
 from .pull import Like
 from .trace import Trace
 from .transform import check_outputs, described, is_number
+from .views import unchanged
 from .vmap import Batch, vmap
 
 

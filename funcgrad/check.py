@@ -19,6 +19,7 @@ from . import random, tree
 from .forward import jvp
 from .graph import named_arguments, named_leaves
 from .reverse import vjp
+from .trace import name_of
 from .transform import is_number
 
 EPS = float(np.finfo(np.float64).eps)
@@ -51,7 +52,7 @@ def check_grads(
     ...
     funcgrad.check.GradientCheckError: the vjp of <lambda> disagrees ... at p['x']: ...
     """
-    label = getattr(f, "__name__", type(f).__name__)
+    label = name_of(f)
     if not isinstance(args, tuple | list):
         raise TypeError(
             f"check_grads takes the arguments of {label} as a tuple, got {type(args).__name__}. "

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .closures import untouched
 from .core import Tracer, frozen, is_written, raw
-from .trace import WEAK
+from .trace import WEAK, name_of
 from .transform import described, is_number
 from .vmap import Batch, vmap
 
@@ -129,7 +130,7 @@ def cond(
     pred = _predicate(pred, label, "pred")
     if not is_batched(pred):
         return (true_fun if pred else false_fun)(*tree.map(own, operands))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), untouched(label, true_fun, false_fun):
         yes, no = [f(*tree.map(own, operands)) for f in (true_fun, false_fun)]
     form = Form(yes, label, "the result", "from true_fun", "from false_fun")
     return _select(pred, yes, form.checked(no))
@@ -152,7 +153,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     index = _integer(index, label, "index")
     if not is_batched(index):
         return branches[min(max(index, 0), len(branches) - 1)](*tree.map(own, operands))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), untouched(label, *branches):
         result, *others = [branch(*tree.map(own, operands)) for branch in branches]
     for k, other in enumerate(others, start=1):
         form = Form(result, label, "the result", "from branch 0", f"from branch {k}")
@@ -285,7 +286,7 @@ def _advance(
     if not is_batched(running) or np.all(examples(running, form.label)):
         return form.checked(body(*arguments))
     before = tree.map(own, val)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), untouched(form.label, body):
         new = form.checked(body(*arguments))
     return _select(running, new, before)
 
@@ -303,7 +304,7 @@ def _label(name: str, *functions: Any) -> str:
     for f in functions:
         if not callable(f):
             raise TypeError(f"{name} takes functions, and got {described(f)} in place of one.")
-    return f"{name} of {getattr(functions[0], '__name__', type(functions[0]).__name__)}"
+    return f"{name} of {name_of(functions[0])}"
 
 
 def _predicate(pred: Any, label: str, what: str) -> Any:

@@ -116,7 +116,7 @@ def present(t: Any) -> Any:
 
 
 #: Held while an array is written to, or noted to have a view, lest two threads do so at once.
-writing = threading.RLock()
+WRITING = threading.RLock()
 
 
 def frozen(t: Any) -> Any:
@@ -126,22 +126,12 @@ def frozen(t: Any) -> Any:
     return Tracer(t.owner, t.value, t.node) if type(t) is Tracer else t
 
 
-def unchanged(t: Any) -> Any:
-    """``t`` for a function that must not change it: an array as a read-only view."""
-    t = frozen(t)
-    if type(t) is not np.ndarray:
-        return t
-    view = t.view()
-    view.flags.writeable = False
-    return view
-
-
 def seen(view: Any, base: Any, function: Callable[..., Any], keywords: dict[str, Any]) -> Any:
     """``view``, which is ``function(base, **keywords)`` and NumPy's view of it, as both shall know
     before one of them is written to."""
     if type(view) is not Tracer or type(base) is not Tracer or view is base:
         return view
-    with writing:
+    with WRITING:
         if base.owner.writable:  # since a moment ago
             return base.owner.view(function, keywords)  # type: ignore[attr-defined]
         view.origin = base, function, keywords
@@ -241,25 +231,6 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
             f"arguments where no gradient is wanted."
         )
     return handler(*args, **kwargs)
-
-
-def apart(t: Any) -> Any:
-    """A result, or a list or tuple of them, that is a view of nothing."""
-    if type(t) is list or type(t) is tuple:
-        return type(t)(map(apart, t))
-    if type(t) is not Tracer:
-        return t
-    if t.owner.writable:
-        is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
-        return t if is_whole else t.owner.duplicated(t)
-    return t if t.origin is None else frozen(t)
-
-
-def view_of(x: Any, function: Callable[[Any], Any], compute: Callable[[Any], Any]) -> Any:
-    """``compute(x)``, which is ``function(x)`` and NumPy's view of x, one that does not write."""
-    if type(x) is Tracer and x.owner.writable:
-        return x.owner.view(function, {})  # type: ignore[attr-defined]
-    return seen(compute(x), x, function, {})
 
 
 class Tracer:

@@ -18,11 +18,13 @@ import numpy as np
 
 from . import tree
 from .calls import Call, batches, halves, kept, zero_like
-from .core import raw, unchanged, youngest
+from .core import raw, youngest
 from .joint import Joint, float_places, replaced
 from .pull import Like
 from .reverse import vjp
+from .trace import name_of
 from .transform import check_function
+from .views import unchanged
 
 _POSITIONAL = inspect.Signature([inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)])
 
@@ -40,7 +42,7 @@ class _Custom:
         functools.update_wrapper(self, f)
         self.f = f
         self.vectorized = vectorized
-        self.name = getattr(f, "__name__", type(f).__name__)
+        self.name = name_of(f)
         self.label = f"{type(self).__name__} {self.name}"
         several = isinstance(nondiff_argnums, Sequence)
         try:

@@ -12,7 +12,7 @@ from .adapting import adapter, parameters_of
 from .batching import BatchRule
 from .core import Primitive, bind, holds_tracer, operand
 from .pull import Pull
-from .trace import WEAK
+from .trace import WEAK, name_of
 
 
 def keywords_of(pulls: Any) -> frozenset[str]:
@@ -42,7 +42,7 @@ class Declared(Primitive):
         names: str | None,
         by_objects: bool,
     ) -> None:
-        name = getattr(function, "__name__", type(function).__name__).removesuffix(" (vectorized)")
+        name = name_of(function).removesuffix(" (vectorized)")
 
         def impl(*operands: Any, **keywords: Any) -> Any:
             ans = function(*operands, **keywords)

@@ -61,7 +61,7 @@ _REMEDIES = [
         r"\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
         r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",
         r"\bPolynomial\(": r"np.polyval(c[::-1], x) for Polynomial(c)(x)",
-        r"\](?: *|\w* *[-+*/%@&|^<>]+)=[^=]|\.(fill|put)\(": r"z = np.zeros(n, like=t) for "
+        r"\] *(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=[^=]|\.(fill|put)\(": r"z = np.zeros(n, like=t) for "
         r"z = np.zeros(n), np.array(z, like=t) for any other plain z, or z = np.stack([...]) of "
         r"all its elements",
     }.items()

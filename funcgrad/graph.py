@@ -24,7 +24,7 @@ import numpy as np
 from . import transform, tree
 from .core import Primitive, Tracer, frozen
 from .program import Equation, Program, Variable, kept, named
-from .trace import Trace
+from .trace import Trace, name_of
 
 # Notebooks refuse to draw very large diagrams; beyond this a program is read, not looked at.
 _DRAWN_IN_NOTEBOOKS = 100
@@ -163,7 +163,7 @@ def make_graph(f: Callable[..., Any]) -> Callable[..., Graph]:
         outs, structure = tree.flatten(out)
         outputs = [t.node if type(t) is Tracer and t.owner is trace else kept(t) for t in outs]
         forms = {name: tree.structure(argument) for name, argument in arguments.items()}
-        name = getattr(f, "__name__", type(f).__name__)
+        name = name_of(f)
         return Graph(forms, name, leaves, trace.equations, outputs, structure, trace.looks)
 
     return record

@@ -32,12 +32,11 @@ from .systems import (
     floats,
     leaves_like,
     matrix_of,
-    name_of,
     settled,
     solved,
     varying,
 )
-from .trace import WEAK
+from .trace import WEAK, name_of
 
 _NEWTON_STEPS = 50
 

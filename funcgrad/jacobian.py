@@ -20,6 +20,7 @@ from .core import Tracer, raw
 from .forward import Dual, push_forward
 from .pull import Like
 from .reverse import Recording
+from .trace import name_of
 from .transform import Argnums, check_outputs, named, plain
 from .vmap import check_count, vmap
 
@@ -141,7 +142,7 @@ def hessian(
         rows = _Rows("hessian", f, args, kwargs, argnums, has_aux, holomorphic)
         return rows.jacobian(chunk_size=None)
 
-    first.__name__ = getattr(f, "__name__", type(f).__name__)  # for errors
+    first.__name__ = name_of(f)  # for errors
 
     @named("hessian", f)
     def second(*args: Any, **kwargs: Any) -> Any:

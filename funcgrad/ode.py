@@ -27,7 +27,7 @@ from .control import Form, examples, is_batched, own
 from .core import Tracer, raw
 from .replay import checkpoint
 from .reverse import stop_gradient
-from .trace import WEAK
+from .trace import WEAK, name_of
 from .transform import check_function, described, is_number
 
 Leaves = list[Any]
@@ -99,7 +99,7 @@ def odeint(
     (0.135335, -0.135335)
     """
     check_function("odeint", func, "odeint(lambda y, t: -y, y0, ts)")
-    label = f"odeint of {getattr(func, '__name__', type(func).__name__)}"
+    label = f"odeint of {name_of(func)}"
     args = tree.map(own, args)  # which the steps are computed from again
     leaves, structure = tree.flatten(y0)
     y = [_state(x, path, label) for x, path in zip(leaves, structure.paths())]

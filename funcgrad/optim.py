@@ -190,6 +190,10 @@ def apply_updates(params: Any, updates: Any) -> Any:
     return _map(lambda u, p: _cast(p + u, p), updates, params, "updates", "params")
 
 
+class _LossyError(TypeError):
+    """An update has a dtype that its parameter cannot hold."""
+
+
 def _map(f: Callable[[Any, Any], Any], first: Any, second: Any, what: str, against: str) -> Any:
     """The tree of f(x, y) over two trees, which must agree in structure and each leaf's shape."""
 
@@ -200,14 +204,18 @@ def _map(f: Callable[[Any, Any], Any], first: Any, second: Any, what: str, again
 
     try:
         return tree.map(checked, first, second)
-    except TreeError:
+    except (TreeError, _LossyError):
         tree.check_same(second, first, what, against)
         for (path, x), y in zip(tree.leaves_with_path(first), tree.leaves(second)):
+            at = f"at {tree.keystr(path) or 'the root'}"
             if np.shape(x) != np.shape(y):
                 raise TreeError(
-                    f"at {tree.keystr(path) or 'the root'}: {what} has shape {np.shape(x)}, "
-                    f"{against} {np.shape(y)}"
+                    f"{at}: {what} has shape {np.shape(x)}, {against} {np.shape(y)}"
                 ) from None
+            try:
+                f(x, y)
+            except _LossyError as error:
+                raise TypeError(f"{at}: {error}") from None
         raise
 
 
@@ -240,7 +248,7 @@ def _cast(x: Any, like: Any) -> Any:
     if dtype is None or x.dtype == dtype:
         return x
     if not np.can_cast(x.dtype, dtype, "same_kind"):
-        raise TypeError(
+        raise _LossyError(
             f"an update of {x.dtype} does not go into a parameter of {dtype}, which would lose "
             f"part of it. Make the parameter a float, by x.astype(float), and keep the real and "
             f"the imaginary part of a complex one as two parameters."

@@ -18,6 +18,7 @@ from .core import raw
 from .forward import Dual, check_tangents, check_tuple, jvp, push_forward
 from .pull import Like
 from .reverse import gradient_for, vjp
+from .trace import name_of
 from .transform import Argnums, check_function, described, is_real, named
 
 
@@ -149,7 +150,7 @@ def _diagonal(f: Callable[..., Any], arguments: Arguments, has_aux: bool) -> Any
     def of_leaves(*leaves: Any) -> Any:
         return f(*arguments.filled(leaves), **arguments.kwargs)
 
-    of_leaves.__name__ = getattr(f, "__name__", type(f).__name__)
+    of_leaves.__name__ = name_of(f)
     out, pullback, *aux = vjp(of_leaves, *arguments.leaves, has_aux=has_aux)
     outs, structure = tree.flatten(out)
     for position in arguments.positions:

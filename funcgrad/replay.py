@@ -10,9 +10,9 @@ too, and checkpoints nest.
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from . import tree
+from .closures import traced_in
 from .control import own, scan
-from .core import OPERANDS, Primitive, Tracer, frozen, raw
+from .core import Primitive, Tracer, frozen, is_written, raw
 from .errors import UnsupportedError
 from .forward import Dual
 from .joint import Pullback
@@ -81,7 +82,7 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
 
     @named("checkpoint", f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        traces = _traces(f, args, kwargs)
+        traces = {t.owner for t in traced_in(f, args, kwargs) if not is_written(t)}
         tapes = [t for t in traces if isinstance(t, Tape)]
         tape = max(tapes, key=lambda t: t.birth, default=None)
         through = [t for t in traces if tape is not None and t.birth > tape.birth]
@@ -132,38 +133,6 @@ def checkpointed_scan(
         carry, ys = group(carry, rows)
         stacks.append(ys)
     return carry, tree.map(lambda *parts: np.concatenate(parts), *stacks)
-
-
-def _traces(*roots: Any) -> set[Trace]:
-    """The traces of the values that pytrees hold, at every level, those that functions in them
-    close over included."""
-    found: set[Trace] = set()
-    seen: set[int] = set()
-    rest = list(roots)
-    while rest:
-        item = rest.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if type(item) is Tracer:
-            if not item.owner.writable:
-                found.add(item.owner)
-            rest += [item.value, item.node]
-        elif isinstance(item, functools.partial):
-            rest += [item.func, item.args, item.keywords]
-        elif inspect.isfunction(item):
-            rest += map(_contents, item.__closure__ or ())
-        elif type(item) not in OPERANDS:
-            leaves = tree.leaves(item)
-            rest += leaves if not (len(leaves) == 1 and leaves[0] is item) else []
-    return found
-
-
-def _contents(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # it has none yet
-        return None
 
 
 def _run_on_copies(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -283,10 +252,14 @@ def _without_hidden(result: Any) -> Any:
     """``result``, in which a view of an array that is not there itself stands for its own, so that
     a write to it needs nothing else from inside."""
     leaves = tree.leaves(result)
-    roots = [_root(t) for t in leaves]
-    hidden = {id(r) for r in roots} - set(map(id, leaves))
-    once = {id(r) for r in roots if id(r) in hidden and sum(r is other for other in roots) == 1}
-    return tree.map(lambda t: frozen(t) if id(_root(t)) in once else t, result)
+    count = Counter(id(_root(t)) for t in leaves)
+    there = set(map(id, leaves))
+
+    def own_root(t: Any) -> Any:
+        root = id(_root(t))
+        return frozen(t) if root not in there and count[root] == 1 else t
+
+    return tree.map(own_root, result)
 
 
 def _root(t: Any) -> Any:

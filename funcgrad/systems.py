@@ -25,6 +25,7 @@ from .joint import Joint, float_places, replaced
 from .program import Equation, Program, Variable, kept
 from .pull import Like
 from .reverse import vjp
+from .trace import name_of
 from .vmap import vmap
 
 Matvec = Callable[[Any], Any]
@@ -295,7 +296,3 @@ def varying(values: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]],
     """The values that may have a derivative, and the function that puts others in their places."""
     places = floats(values)
     return [values[i] for i in places], functools.partial(replaced, values, places)
-
-
-def name_of(f: Callable[..., Any]) -> str:
-    return getattr(f, "__name__", type(f).__name__)

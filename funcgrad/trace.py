@@ -18,6 +18,11 @@ births = itertools.count(1)
 WEAK = {float, int, bool, complex}
 
 
+def name_of(f: Any) -> str:
+    """What errors call a function."""
+    return getattr(f, "__name__", type(f).__name__)
+
+
 class Trace:
     """One run of one transform. A transform is a subclass with its own ``process``."""
 
@@ -46,7 +51,7 @@ class Trace:
     @property
     def label(self) -> str:
         """What errors call this run."""
-        return f"{self.transform} of {getattr(self.f, '__name__', type(self.f).__name__)}"
+        return f"{self.transform} of {name_of(self.f)}"
 
     @property
     def closed(self) -> bool:

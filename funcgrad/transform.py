@@ -15,7 +15,7 @@ from .core import Tracer, frozen
 from .errors import DerivativeLostError
 from .pull import Like
 from .rules.writable import released
-from .trace import WEAK, Trace, leak
+from .trace import WEAK, Trace, leak, name_of
 
 Argnums = int | Sequence[int]
 
@@ -36,7 +36,7 @@ def named(transform: str, f: Callable[..., Any]) -> Callable[[Any], Any]:
 
     def name(transformed: Any) -> Any:
         functools.update_wrapper(transformed, f, assigned=("__module__", "__doc__"), updated=())
-        transformed.__name__ = f"{transform}({getattr(f, '__name__', type(f).__name__)})"
+        transformed.__name__ = f"{transform}({name_of(f)})"
         return transformed
 
     return name

@@ -41,13 +41,13 @@ from .core import (
     OPERATORS,
     UFUNCS,
     Primitive,
-    apart,
     function_name,
     strip,
 )
 from .declared import Declared, complete, keywords_of
 from .errors import DerivativeLostError
 from .pull import Pull, Rule, signature
+from .views import apart
 
 #: Every primitive of NumPy's and funcgrad's functions by name. The test table has a row for each.
 PRIMITIVES: dict[str, Primitive] = {}

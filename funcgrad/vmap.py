@@ -14,11 +14,12 @@ import numpy as np
 
 from . import tree
 from .batching import spread
-from .core import Primitive, Tracer, frozen, unchanged
+from .core import Primitive, Tracer, frozen
 from .errors import DerivativeLostError, blamed
-from .trace import Trace
+from .trace import Trace, name_of
 from .transform import described, is_number, named, run
 from .tree.nodes import KINDS
+from .views import unchanged
 
 
 class Batch(Trace):
@@ -94,7 +95,7 @@ def vmap(
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
-    label = f"vmap({getattr(f, '__name__', type(f).__name__)})"
+    label = f"vmap({name_of(f)})"
 
     @named("vmap", f)
     def mapped(*args: Any, **kwargs: Any) -> Any:

@@ -302,3 +302,30 @@ def test_errors_say_what_to_write(call, error, message):
 
 def test_import_star_keeps_pythons_map():
     assert "map" not in fg.__all__
+
+
+BATCHED_WRITERS = {
+    "cond": lambda z, x: fg.cond(x[0] > 0, lambda: write(z), lambda: z[0] * 1.0),
+    "switch": lambda z, x: fg.switch(
+        (x[0] > 0).astype(int), [lambda: write(z), lambda: z[0] * 1.0]
+    ),
+    "while_loop": lambda z, x: fg.while_loop(lambda v: v < x[0], lambda v: v + write(z), 0.0),
+    "fori_loop": lambda z, x: fg.fori_loop(0, x[0].astype(int), lambda i, v: v + write(z), 0.0),
+}
+
+
+def write(z):
+    z[0] = 5.0
+    return z[0]
+
+
+@pytest.mark.parametrize("made", [np.zeros_like, np.sin], ids=["zeros", "a result"])
+@pytest.mark.parametrize("name", BATCHED_WRITERS)
+def test_a_write_to_the_surroundings_that_only_some_examples_make_is_refused(name, made):
+    def f(x):
+        z = made(x)
+        return BATCHED_WRITERS[name](z, x) + np.sum(z)
+
+    with pytest.raises(TypeError, match="surroundings.*Pass the array as an operand"):
+        fg.vmap(f)(np.array([[1.0, 2.0], [-1.0, 2.0]]))
+    assert f(np.array([1.0, 2.0])) != f(np.array([-1.0, 2.0]))

@@ -10,9 +10,9 @@ import funcgrad
 
 ROOT = Path(funcgrad.__file__).parent
 # Each room imports only from itself and from those before it.
-ORDER = """errors trace tree core outputs pull batching joint adapting declared verbs rules random
-transform numpy arguments vmap program graph zeros walk tape reverse forward jacobian
-products calls custom systems control implicit replay ode debug check nn optim data
+ORDER = """errors trace tree core views outputs pull batching joint adapting declared verbs
+rules random transform numpy arguments vmap program graph zeros walk tape reverse forward jacobian
+products calls custom systems closures control implicit replay ode debug check nn optim data
 toy training coverage""".split()
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

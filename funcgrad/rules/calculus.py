@@ -9,8 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..batching import each
-from ..core import Primitive, apart, is_traced, operand
+from ..core import Primitive, is_traced, operand
 from ..verbs import bilinear, composite, dispatched
+from ..views import apart
 from .indexing import along, getitem
 from .shapes import astype
 

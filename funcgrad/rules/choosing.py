@@ -11,8 +11,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..adapting import written
-from ..core import frozen, is_traced, operand, view_of
+from ..core import frozen, is_traced, operand
 from ..verbs import composite, dispatched
+from ..views import view_of
 from .indexing import along, getitem
 from .shapes import astype
 

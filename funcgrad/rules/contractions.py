@@ -12,10 +12,11 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..adapting import written
 from ..batching import align
-from ..core import FUNCTIONS, view_of
+from ..core import FUNCTIONS
 from ..pull import unbroadcast
 from ..trace import WEAK
 from ..verbs import bilinear, composite, multilinear
+from ..views import view_of
 from .shapes import cast_all
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in

@@ -8,7 +8,6 @@ indexed and adds them into one buffer: a loop over the elements of x stays linea
 
 from __future__ import annotations
 
-import functools
 import itertools
 import operator
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import lead, spread
-from ..core import FUNCTIONS, Primitive, Tracer, bind, present, seen, view_of
+from ..core import FUNCTIONS, Primitive, Tracer, bind, present, seen
 from ..errors import UnsupportedError
 from ..pull import Like
 from ..verbs import composite, linear, rule
@@ -374,52 +373,3 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None or np.ndim(a) == 0:
         a, axis = np.ravel(a), 0 if axis is None else axis
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
-
-
-# Diagonals and triangles.
-
-
-@composite(np.diagonal, view=True)
-def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    view = functools.partial(np.diagonal, offset=offset, axis1=axis1, axis2=axis2)
-    return view_of(a, view, lambda a: _diagonal(a, offset, axis1, axis2))
-
-
-def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
-    rows, columns = np.diagonal(
-        np.indices((a.shape[axis1], a.shape[axis2])), offset, axis1=1, axis2=2
-    )
-    return np.moveaxis(a, (axis1, axis2), (-2, -1))[..., rows, columns]
-
-
-@composite(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
-
-
-@composite(np.diag, view=True)
-def diag(v: Any, k: int = 0) -> Any:
-    if np.ndim(v) != 1:
-        return np.diagonal(v, k)
-    size = len(v) + abs(k)
-    i = np.arange(len(v))
-    return scatter(v, ats=((i + max(-k, 0), i + max(k, 0)),), shape=(size, size), dtype=v.dtype)
-
-
-@composite(np.diagflat)
-def diagflat(v: Any, k: int = 0) -> Any:
-    return np.diag(np.ravel(v), k)
-
-
-def _triangle(m: Any, k: int) -> Any:
-    return np.tri(*m.shape[-2:], k=k, dtype=bool)  # type: ignore[call-overload]
-
-
-@composite(np.tril)
-def tril(m: Any, k: int = 0) -> Any:
-    return np.where(_triangle(m, k), m, 0)
-
-
-@composite(np.triu)
-def triu(m: Any, k: int = 0) -> Any:
-    return np.where(_triangle(m, k - 1), 0, m)

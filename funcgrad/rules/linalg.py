@@ -226,16 +226,18 @@ _pseudo_inverse = rule(_pinv, _pinv_pull, _pinv_push, batch=front)
 @composite(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = None) -> Any:
     keywords = {key: v for key, v in (("rcond", rcond), ("rtol", rtol)) if v is not None}
+    if hermitian:
+        ans = _pseudo_inverse(hermitian_part("linalg.pinv", a), **keywords, hermitian=True)
+    else:
+        ans = _pseudo_inverse(a, **keywords)
     x = raw(a)
-    left = x - np.matmul(x, np.matmul(np.linalg.pinv(x, **keywords), x)) if keywords else 0.0
+    left = x - np.matmul(x, np.matmul(raw(ans), x)) if keywords else 0.0
     if np.linalg.norm(left) > np.finfo(x.dtype).eps ** 0.5 * np.linalg.norm(x):
         raise UnsupportedError(
             f"np.linalg.pinv: {keywords} leaves out singular values that are not small, for which "
             f"there is no derivative rule. Write it with np.linalg.svd and a mask."
         )
-    if hermitian:
-        return _pseudo_inverse(hermitian_part("linalg.pinv", a), **keywords, hermitian=True)
-    return _pseudo_inverse(a, **keywords)
+    return ans
 
 
 def _ranks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:

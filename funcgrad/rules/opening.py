@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, Tracer, frozen, raw, writing
+from ..core import FUNCTIONS, WRITING, Tracer, frozen, raw
 from .writable import Buffer, View, unlike_c
 
 
@@ -36,7 +36,7 @@ def is_scalar(t: Tracer) -> bool:
 
 def write(z: Tracer, at: Any, v: Any, written: str = "z[i] = v", fresh: bool = False) -> None:
     """``z[at] = v``, which errors call ``written``. Nobody else has a name for a ``fresh`` v."""
-    with writing:
+    with WRITING:
         opened(z, written).write(at, v, written, fresh)
 
 

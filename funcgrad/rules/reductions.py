@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..adapting import writing
+from ..adapting import with_out
 from ..batching import align, along_one, over, spread
 from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
@@ -182,7 +182,7 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
             return given_mean(a, where, keywords)
         return masked(a, where, keywords)
 
-    FUNCTIONS[function] = writing(function, apply)
+    FUNCTIONS[function] = with_out(function, apply)
 
 
 def _filled(function: Any, neutral: int) -> Any:

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, Tracer, bind, frozen, is_written, present, raw, writing
+from ..core import WRITING, Primitive, Tracer, bind, frozen, is_written, present, raw
 from ..pull import Like, gather
 from ..trace import Trace, births
 from .assignment import fitted, put
@@ -138,7 +138,7 @@ class Buffer(Trace):
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         """The elements at an index, as they are now."""
         if self.pending and key is not None:
-            with writing:
+            with WRITING:
                 if self.pending and len(key) == len(next(iter(self.pending))):
                     self.looked_at()
                     found = self.pending.get(key)
@@ -152,7 +152,7 @@ class Buffer(Trace):
         is_own = self.looked_at()
         if not self.pending:
             return self.content
-        with writing:
+        with WRITING:
             if not self.pending:
                 return self.content
             content = self.filled()

@@ -1,0 +1,39 @@
+"""What shares memory with what: results that must not, and those that NumPy makes a view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .core import Tracer, frozen, is_written, seen
+
+
+def unchanged(t: Any) -> Any:
+    """``t`` for a function that must not change it: an array as a read-only view."""
+    t = frozen(t)
+    if type(t) is not np.ndarray:
+        return t
+    view = t.view()
+    view.flags.writeable = False
+    return view
+
+
+def apart(t: Any) -> Any:
+    """A result, or a list or tuple of them, that is a view of nothing."""
+    if type(t) is list or type(t) is tuple:
+        return type(t)(map(apart, t))
+    if type(t) is not Tracer:
+        return t
+    if t.owner.writable:
+        is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
+        return t if is_whole else t.owner.duplicated(t)
+    return t if t.origin is None else frozen(t)
+
+
+def view_of(x: Any, function: Callable[[Any], Any], compute: Callable[[Any], Any]) -> Any:
+    """``compute(x)``, which is ``function(x)`` and NumPy's view of x, one that does not write."""
+    if is_written(x):
+        return x.owner.view(function, {})
+    return seen(compute(x), x, function, {})
