@@ -411,6 +411,7 @@ GENERAL += [
     General("solve", np.linalg.solve, (REGULAR, np.stack([TALL.T, TALL.T + M3[:, :1]]))),
     *[General("pinv", np.linalg.pinv, (x,)) for x in (TALL, WIDE, REGULAR)],
     General("pinv", lambda x: np.linalg.pinv(x, rcond=1e-10, hermitian=True), (REGULAR,)),
+    General("pinv svd", lambda x: np.linalg.pinv(x, rcond=0.5), (REGULAR,)),
     *[
         General("pinv of_full_rank", lambda x, y: np.linalg.lstsq(x, y)[0], xs)
         for xs in [(TALL, TALL[:, 0] + 1.0), (TALL, TALL + 1.0), (TALL.T, TALL[:3, :2])]

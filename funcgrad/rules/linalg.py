@@ -227,17 +227,16 @@ _pseudo_inverse = rule(_pinv, _pinv_pull, _pinv_push, batch=front)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = None) -> Any:
     keywords = {key: v for key, v in (("rcond", rcond), ("rtol", rtol)) if v is not None}
     if hermitian:
-        ans = _pseudo_inverse(hermitian_part("linalg.pinv", a), **keywords, hermitian=True)
-    else:
-        ans = _pseudo_inverse(a, **keywords)
-    x = raw(a)
-    left = x - np.matmul(x, np.matmul(raw(ans), x)) if keywords else 0.0
-    if np.linalg.norm(left) > np.finfo(x.dtype).eps ** 0.5 * np.linalg.norm(x):
-        raise UnsupportedError(
-            f"np.linalg.pinv: {keywords} leaves out singular values that are not small, for which "
-            f"there is no derivative rule. Write it with np.linalg.svd and a mask."
-        )
-    return ans
+        a = hermitian_part("linalg.pinv", a)
+    ans = _pseudo_inverse(a, **keywords)
+    x, p = raw(a), raw(ans)
+    left_out = x - np.matmul(x, np.matmul(p, x)) if keywords else 0.0
+    if np.linalg.norm(left_out) <= np.finfo(x.dtype).eps ** 0.5 * np.linalg.norm(x):
+        return ans
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    kept = np.arange(s.shape[-1]) < np.expand_dims(np.linalg.matrix_rank(ans), -1)
+    inverse = np.where(kept, 1.0 / np.where(kept, s, 1.0), 0.0)
+    return np.matmul(adjoint(vh) * np.expand_dims(inverse, -2), adjoint(u))
 
 
 def _ranks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
