@@ -326,6 +326,6 @@ def test_a_write_to_the_surroundings_that_only_some_examples_make_is_refused(nam
         z = made(x)
         return BATCHED_WRITERS[name](z, x) + np.sum(z)
 
-    with pytest.raises(TypeError, match="surroundings.*Pass the array as an operand"):
+    with pytest.raises(TypeError, match=r"surroundings.*Pass the array as an operand"):
         fg.vmap(f)(np.array([[1.0, 2.0], [-1.0, 2.0]]))
     assert f(np.array([1.0, 2.0])) != f(np.array([-1.0, 2.0]))

@@ -379,7 +379,9 @@ def test_programs_with_decompositions_are_recorded():
 
 
 def test_a_pseudo_inverse_that_leaves_out_singular_values():
-    f = lambda x: np.linalg.pinv(x, rcond=0.5)
+    def f(x):
+        return np.linalg.pinv(x, rcond=0.5)
+
     a, c = np.diag([3.0, 2.0, 1.0]), np.arange(9.0).reshape(3, 3)
     near(fg.vjp(f, a)[0], np.diag([1 / 3, 1 / 2, 0]))
     # of a block the derivative is that of its inverse, and of what is left out there is none
