@@ -104,27 +104,36 @@ RULES: dict[str, list[Rule | str | None]] = {
         lambda g, ans, x, y: g * (ans * -psi_drop(x, y)),
         lambda g, ans, x, y: g * (ans * sp.psi(x + y)),
     ],
-    # Distributions, by their densities: A&S 26.4 to 26.7. Inverses have the reciprocal derivative.
+    # Distributions, by their densities: A&S 26.4 to 26.7. Inverses have the reciprocal
+    # derivative, at a value that is computed again, in double precision.
     "gammainc": ["shape", lambda g, x, y: g * gamma_density(x, y)],
     "gammaincc": ["shape", lambda g, x, y: -g * gamma_density(x, y)],
-    "gammaincinv": ["shape", lambda g, ans, x: g / gamma_density(x, ans)],
-    "gammainccinv": ["shape", lambda g, ans, x: -g / gamma_density(x, ans)],
+    "gammaincinv": ["shape", lambda g, x, y: g / gamma_density(x, sp.gammaincinv(x, y))],
+    "gammainccinv": ["shape", lambda g, x, y: -g / gamma_density(x, sp.gammainccinv(x, y))],
     "betainc": ["first shape", "second shape", lambda g, x, y, z: g * beta_density(x, y, z)],
     "betaincc": ["first shape", "second shape", lambda g, x, y, z: -g * beta_density(x, y, z)],
-    "betaincinv": ["first shape", "second shape", lambda g, ans, x, y: g / beta_density(x, y, ans)],
+    "betaincinv": [
+        "first shape", "second shape",
+        lambda g, x, y, z: g / beta_density(x, y, sp.betaincinv(x, y, z)),
+    ],
     "betainccinv": [
-        "first shape", "second shape", lambda g, ans, x, y: -g / beta_density(x, y, ans)
+        "first shape", "second shape",
+        lambda g, x, y, z: -g / beta_density(x, y, sp.betainccinv(x, y, z)),
     ],
     "chdtr": ["degree of freedom", lambda g, x, y: g * (0.5 * gamma_density(0.5 * x, 0.5 * y))],
     "chdtrc": ["degree of freedom", lambda g, x, y: -g * (0.5 * gamma_density(0.5 * x, 0.5 * y))],
     "chdtri": [
-        "degree of freedom", lambda g, ans, x: -2.0 * g / gamma_density(0.5 * x, 0.5 * ans)
+        "degree of freedom",
+        lambda g, x, y: -2.0 * g / gamma_density(0.5 * x, 0.5 * sp.chdtri(x, y)),
     ],
     "stdtr": ["degree of freedom", lambda g, x, y: g * t_density(x, y)],
-    "stdtrit": ["degree of freedom", lambda g, ans, x: g / t_density(x, ans)],
+    "stdtrit": ["degree of freedom", lambda g, x, y: g / t_density(x, sp.stdtrit(x, y))],
     "fdtr": ["first degree", "second degree", lambda g, x, y, z: g * f_density(x, y, z)],
     "fdtrc": ["first degree", "second degree", lambda g, x, y, z: -g * f_density(x, y, z)],
-    "fdtri": ["first degree", "second degree", lambda g, ans, x, y: g / f_density(x, y, ans)],
+    "fdtri": [
+        "first degree", "second degree",
+        lambda g, x, y, z: g / f_density(x, y, sp.fdtri(x, y, z)),
+    ],
     "gdtr": [
         lambda g, x, y, z: g * (z * gamma_density(y, x * z)),
         "shape",
