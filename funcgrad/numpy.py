@@ -74,15 +74,23 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> An
     return _new(np.full)(shape, fill_value, dtype, order)
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full_like(
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+) -> Any:
     """``np.full_like``, both of whose arguments may be traced.
 
     >>> import funcgrad as fg
     >>> float(fg.grad(lambda x: fg.numpy.sum(fg.numpy.full_like(fg.numpy.zeros(3), x)))(1.0))
     3.0
     """
-    dtype = operand(a).dtype if dtype is None else dtype
-    return full(np.shape(a), fill_value, dtype)
+    if holds_tracer(a) or holds_tracer(fill_value):
+        return inplace.full_like(asarray(a), fill_value, dtype, order, subok, shape)
+    return _new(np.full_like)(a, fill_value, dtype, order, subok, shape)
 
 
 def array(object: Any, dtype: Any = None, copy: bool = True, **keywords: Any) -> Any:

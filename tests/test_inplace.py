@@ -626,7 +626,8 @@ def with_one_import(x):
     w[0] *= fg.numpy.sum(fg.numpy.asarray([[x[0, 1], 1.0]]))
     ramp = fg.numpy.arange(x[0, 0], x[0, 0] + 2.6)
     ramp = ramp * fg.numpy.zeros_like(np.ones(3)) + fg.numpy.copy(np.ones(3)) * ramp
-    return fg.numpy.sum(z) + np.sum(w * ramp) + fg.numpy.full_like(np.ones(2), x[0, 2]) @ w[:2]
+    pair = fg.numpy.full_like(np.ones((3, 2)), x[0, 2], order="F", shape=2)
+    return fg.numpy.sum(z) + np.sum(w * ramp) + pair @ w[:2]
 
 
 @pytest.mark.parametrize(

@@ -212,12 +212,12 @@ def _labels(name: str, what: str, outputs: Any, labels: Any) -> Any:
     """``labels`` as an array: indices (integer, one dimension less) or weights (as floats)."""
     labels = _array(labels)
     shape, kind = outputs.shape, labels.dtype.kind
-    if shape and labels.shape == shape[:-1] and kind in "iu":
+    if not shape or not shape[-1]:
+        raise ValueError(f"{name} takes {what} of shape (…, classes), got shape {shape}.")
+    if labels.shape == shape[:-1] and kind in "iu":
         return labels
-    if shape and labels.shape == shape and kind in "biuf":
+    if labels.shape == shape and kind in "biuf":
         return labels if kind == "f" else labels.astype(outputs.dtype)
-    if not shape:
-        raise ValueError(f"{name} takes {what} of shape (…, classes), got a scalar.")
     hint = " Write labels.astype(int)." if labels.shape == shape[:-1] else ""
     raise ValueError(
         f"{name}: for {what} of shape {shape}, labels are integers of shape {shape[:-1]} or "

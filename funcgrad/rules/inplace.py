@@ -58,8 +58,9 @@ def full(
     return _full(shape, fill_value, dtype, order)
 
 
-def _full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
-               shape: Any = None, device: Any = None) -> Any:  # fmt: skip
+def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
+              shape: Any = None, device: Any = None) -> Any:  # fmt: skip
+    """An array to write to of the form of ``a``, filled with ``fill_value``; either may be traced."""
     form = Like(a)
     shape = form.shape if shape is None else shape
     return _full(shape, fill_value, dtype or form.dtype, order, a)
@@ -102,7 +103,7 @@ def asarray(
 
 
 FUNCTIONS[np.full] = full
-FUNCTIONS[np.full_like] = _full_like
+FUNCTIONS[np.full_like] = full_like
 FUNCTIONS[np.array] = array
 FUNCTIONS[np.asarray] = asarray
 
