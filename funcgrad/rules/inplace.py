@@ -60,7 +60,7 @@ def full(
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
               shape: Any = None, device: Any = None) -> Any:  # fmt: skip
-    """An array to write to of the form of ``a``, filled with ``fill_value``; either may be traced."""
+    """An array like ``a`` to write to, filled with ``fill_value``; either may be traced."""
     form = Like(a)
     shape = form.shape if shape is None else shape
     return _full(shape, fill_value, dtype or form.dtype, order, a)
