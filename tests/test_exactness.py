@@ -112,6 +112,8 @@ KNOWN = [
     (np.log1p, EDGE - 1.0, 9007199254740992.0),
     (np.arctan, 1e150, 1e-300),
     (np.arctan, 1e200, 0.0),
+    *[(lambda x, y=y: x**y, -1.0, y if y % 2 else -y) for y in [2.0**53 - 1, 2.0**53, -(2.0**60)]],
+    (lambda x: x**np.inf, 0.5, 0.0),
     (np.arcsinh, 1e200, 1e-200),
     (np.sinc, 1e-9, -3.2898681336964531e-9),
     (np.sinc, 2.5, -0.050929581789406507),

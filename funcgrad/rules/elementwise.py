@@ -102,6 +102,8 @@ def _power_dx(x: Any, y: Any) -> Any:
 
 #: Small exponents from which 1 may be subtracted without rounding.
 _EXACT = frozenset(n / 2 for n in range(-8, 9) if n not in (-1, 0))
+#: A number of double precision beyond this is even.
+_ALL_EVEN = 2.0**53
 
 
 @in_double
@@ -109,7 +111,9 @@ def _power_slope(x: Any, y: Any) -> Any:
     below = x ** (y - 1.0)
     if np.iscomplexobj(below):  # whose negative powers go through positive ones, which overflow
         below = np.where(np.real(y) < 1.0, x**y / x, below)
-    return np.where((y == 0) & (x == 0), 0.0, y * below)[()]
+    elif np.any(huge := (y > _ALL_EVEN) | (y <= -_ALL_EVEN)):  # y − 1, odd, was rounded to even
+        below = np.where(huge & (x < 0), -below, below)
+    return np.where((below == 0) | (y == 0) & (x == 0), 0.0, y * below)[()]
 
 
 def _power_dy(x: Any, y: Any) -> Any:
