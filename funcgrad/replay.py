@@ -162,9 +162,9 @@ class _Segment:
         first = next(tape.nodes)
         with _apart(tape, self._saving) as edges:
             result = _without_hidden(self.f())
+            outs = self._within(result, first)
         self.order.clear()
         self.parents = _outside(edges, first)
-        outs = self._within(result, first)
         if not edges.elsewhere.isdisjoint([*edges[1::5], *[t.node for t in outs]]):
             raise UnsupportedError(
                 f"checkpoint: another thread computed traced values for the function while it ran "

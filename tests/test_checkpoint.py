@@ -66,6 +66,26 @@ def test_derivatives_are_those_of_the_plain_function(checkpointed, transform):
         np.testing.assert_allclose(b, a, rtol=TOLERANCE, atol=TOLERANCE * np.max(np.abs(a)))
 
 
+def test_a_result_that_was_written_place_by_place():
+    def written(x):
+        z = np.zeros_like(x)
+        z[0] = np.sin(x[1])
+        z[2] = x[2] * x[0]
+        return z
+
+    def in_one_piece(x):
+        return np.stack([np.sin(x[1]), 0.0 * x[0], x[2] * x[0], 0.0 * x[0]])
+
+    def derivatives(f):
+        yield fg.jacrev(f)(X)
+        yield fg.grad(lambda x: np.sum(fg.jvp(f, (x,), (x * x,))[1]))(X)
+        yield fg.grad(lambda x: np.sum(fg.vmap(f)(np.stack([x, x * x])) ** 2))(X)
+        yield fg.hessian(lambda x: np.sum(f(x) ** 2))(X)
+
+    for got, want in zip(derivatives(fg.checkpoint(written)), derivatives(in_one_piece)):
+        np.testing.assert_allclose(got, want, rtol=TOLERANCE, atol=TOLERANCE)
+
+
 def test_a_pullback_may_be_called_again():
     _, pullback = fg.vjp(fg.checkpoint(np.sin), X)
     for g in (V, 2.0 * V):
