@@ -19,7 +19,7 @@ def _coefficients(p: Any) -> Any:
 @composite(np.polyval, operands=2)
 def polyval(p: Any, x: Any) -> Any:
     p, x = _coefficients(p), operand(x)
-    ans = x * 0
+    ans = np.zeros(np.shape(x), np.result_type(x))  # of x's own dtype, a Python number's too
     for i in range(p.shape[0]):
         ans = ans * x + p[i]
     return ans
