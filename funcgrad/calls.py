@@ -178,6 +178,11 @@ class Call:
             self.one_by_one(f, [t.value[b] if _belongs(t, top) else t for t in values])
             for b in range(top.size)
         ]
+        if any(type(x) is Tracer and x.owner.birth >= top.birth for row in rows for x in row):
+            raise UnsupportedError(
+                f"{self.label} runs one example at a time ({top.label}), and took a value of all "
+                f"of them from its surroundings. Pass that value as an argument."
+            )
         return tuple([Tracer(top, _stacked(column), None) for column in zip(*rows)])
 
     @property

@@ -303,6 +303,15 @@ def test_a_traced_value_from_the_surroundings_raises(transform, kind):
 
 
 @pytest.mark.parametrize("run", [fg.grad, lambda f: lambda x: fg.jvp(f, (x,), (x,))])
+def test_examples_run_one_by_one_and_do_not_take_a_value_of_all_of_them(run):
+    def f(w):
+        return run(with_vjp(lambda x: (x * w, None), lambda _, g: (g * w,)))(w)
+
+    with pytest.raises(fg.UnsupportedError, match="custom_vjp .* took a value of all of them"):
+        fg.vmap(f)(X)
+
+
+@pytest.mark.parametrize("run", [fg.grad, lambda f: lambda x: fg.jvp(f, (x,), (x,))])
 def test_a_traced_value_in_the_backward_rule_alone_raises(run):
     def f(w):
         return with_vjp(lambda x: (x * 2.0, None), lambda _, g: (g * w,))(w * 3.0)
