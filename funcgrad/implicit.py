@@ -219,16 +219,17 @@ def _root_primitive(
         return settled(label, x, structure, first, "x0")
 
     def forward(*operands: Any) -> tuple[Any, Any]:
-        x = again()(*operands)
-        return x, (x, operands[count:])
+        x, values = again()(*operands), operands[count:]
+        moving, at = varying(values)
+        # At once, since f may take arrays from its surroundings that change before the walk.
+        _, pullback = vjp(lambda x, moving: residual(x, at(moving)), list(x), moving)
+        return x, (pullback, floats(values), len(values))
 
     def pull(g: Any, kept: Any) -> list[Any]:
-        x, values = kept
-        moving, at = varying(values)
-        _, pullback = vjp(lambda x, moving: residual(x, at(moving)), list(x), moving)
+        pullback, places, size = kept
         u = solved(label, lambda u: pullback(u)[0], list(g), solve)
         _, found = pullback([-t for t in u])
-        return [None] * count + replaced([None] * len(values), floats(values), found)
+        return [None] * count + replaced([None] * size, places, found)
 
     def push(operands: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         x, values = again()(*operands), operands[count:]

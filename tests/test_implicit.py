@@ -322,6 +322,8 @@ def test_arrays_changed_after_their_use():
         vjp(lambda a: solved(a, b), a)[1],
         vjp(lambda b: solved(a, b), b)[1],
         vjp(lambda b: implicit_root(lambda x, a, b: a @ x - b)(B, a, b), b)[1],
+        vjp(lambda b: implicit_root(lambda x, b: a @ x - b)(B, b), b)[1],  # a is in the closure
+        vjp(lambda b: fixed_point(lambda x, b: b - a @ x / 16.0, B, b), b)[1],
     ]
     before = [pullback(B)[0] for pullback in pullbacks]
     a *= 7.0
