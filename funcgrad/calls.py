@@ -43,7 +43,7 @@ class Call:
         fixed = [i % count for i in function.nondiff_argnums]
         if len(set(fixed)) < len(fixed):
             raise ValueError(f"{self.label}: nondiff_argnums names an argument twice.")
-        self.fixed = [args[i] for i in fixed]
+        self.fixed = [_snapshot(args[i]) for i in fixed]
         self.places = [i for i in range(count) if i not in fixed]
         leaves, self.structure = tree.flatten(tuple(args[i] for i in self.places))
         self.numbers = [k for k, leaf in enumerate(leaves) if is_number(leaf)]
@@ -239,6 +239,13 @@ def kept(x: Any, values: Sequence[Any]) -> Any:
     ):
         return x
     return x.copy()
+
+
+def _snapshot(arg: Any) -> Any:
+    """What a rule gets, maybe later, of an argument without derivative: its arrays as they are."""
+    if any(isinstance(leaf, np.ndarray) for leaf in tree.leaves(arg)):
+        return tree.map(lambda leaf: kept(leaf, ()), arg)
+    return arg
 
 
 def _stacked(column: Sequence[Any]) -> np.ndarray:

@@ -156,6 +156,19 @@ def test_nondiff_arguments_come_first_and_may_be_functions():
         custom_vjp(power, nondiff_argnums="f")
 
 
+def test_nondiff_arrays_changed_after_the_call():
+    w = np.array([1.0, 2.0, 3.0])
+    weighted = with_vjp(
+        lambda x, p: (x * p["w"], None),
+        lambda p, _, g: (g * p["w"],),
+        lambda x, p: x * p["w"],
+        nondiff_argnums=1,
+    )
+    _, pullback = fg.vjp(lambda x: weighted(x, {"w": w}), X)
+    w *= 5.0
+    assert pullback(np.ones(3))[0].tolist() == [1.0, 2.0, 3.0]
+
+
 def test_keywords_defaults_and_none():
     def scale(x, by=3.0):
         return x * by
