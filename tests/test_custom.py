@@ -320,7 +320,7 @@ def test_examples_run_one_by_one_and_do_not_take_a_value_of_all_of_them(run):
     def f(w):
         return run(with_vjp(lambda x: (x * w, None), lambda _, g: (g * w,)))(w)
 
-    with pytest.raises(fg.UnsupportedError, match="custom_vjp .* took a value of all of them"):
+    with pytest.raises(fg.UnsupportedError, match=r"custom_vjp .* took a value of all of them"):
         fg.vmap(f)(X)
 
 
