@@ -110,4 +110,6 @@ def _numbers(ans: Any, operands: Sequence[Any]) -> Any:
     if found.dtype.kind == "O":
         dtype = np.result_type(*operands)
         found = found.astype(dtype if dtype.kind in "fc" else float)
+    elif type(ans) in WEAK:
+        found = np.asarray(ans, np.result_type(*operands, ans))
     return found[()] if found.ndim == 0 else found
