@@ -46,7 +46,18 @@ def scan(
     >>> float(total), sums.tolist()
     (6.0, [1.0, 3.0, 6.0])
     """
-    label = _label("scan", f)
+    return _scanned(_label("scan", f), f, init, xs, length, reverse)
+
+
+def _scanned(
+    label: str,
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any,
+    length: int | None,
+    reverse: bool,
+) -> tuple[Any, Any]:
+    """``scan`` on behalf of what errors call ``label``."""
     rows, structure = tree.flatten(xs)
     count = _length(rows, structure, length, label)
     carry = Form(init, label, "the carry", "at the start", "after a step")
@@ -173,8 +184,8 @@ def map(f: Callable[[Any], Any], xs: Any, batch_size: int | None = None) -> Any:
     """
     if batch_size is not None:
         return vmap(f, chunk_size=batch_size)(xs)
-    _label("map", f)
-    return scan(lambda _, x: (None, f(x)), None, xs)[1]
+    label = _label("map", f)
+    return _scanned(label, lambda _, x: (None, f(x)), None, xs, None, False)[1]
 
 
 class Form:

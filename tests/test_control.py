@@ -286,6 +286,7 @@ def test_results_of_branches_that_differ_are_named():
         (lambda: scan(lambda c, x: (c, x), 0.0, XS, length=3), ValueError, "length is 3"),
         (lambda: scan(lambda c, x: (c, x), 0.0), ValueError, "Give xs, or length"),
         (lambda: scan(lambda c, x: (c, x), 0.0, XS[:0]), ValueError, "fori_loop"),
+        (lambda: fg.map(np.sin, 1.0), TypeError, "map of sin: xs is"),
         (lambda: cond(np.ones(2) > 0, np.sin, np.cos, 0.0), TypeError, r"shape \(2,\)"),
         (lambda: cond("yes", np.sin, np.cos, 0.0), TypeError, "must be one bool"),
         (lambda: cond(True, 1.0, 2.0), TypeError, "takes functions"),
