@@ -170,3 +170,9 @@ def test_the_page_is_in_step_with_the_registry():
         for space in NAMESPACES:
             for name in names(space):
                 assert f"`{name}`" in text or class_of(space, name) != "differentiated"
+
+
+def test_polyval_at_a_python_number_has_numpys_dtype():
+    p = np.ones(3, np.float32)
+    out, _ = fg.jvp(lambda p: np.polyval(p, 2.0), (p,), (p,))
+    assert out.dtype == np.polyval(p, 2.0).dtype == np.float64
