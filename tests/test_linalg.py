@@ -71,7 +71,7 @@ def test_slogdet_of_a_complex_matrix_turns_its_sign():
 
 
 @pytest.mark.parametrize("ord", [None, 1, 2, 3, np.inf])
-def test_norms_twice_identity(ord):
+def test_norms_of_zero(ord):
     def f(x):
         return np.linalg.norm(x, ord)
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from comparing import assert_close
 
 from funcgrad import TreeError, grad, jacrev, nn, random, tree, value_and_grad, vjp
 from funcgrad.data import load_digits
@@ -15,12 +16,6 @@ EPS = np.finfo(float).eps
 LOGITS = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 2.0, 2.0], [-1.0, 0.3, 0.7]])
 LABELS = np.array([0, 2, 1, 1])
 EXTREME = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [1e4, 1e4, -1e4], [0.0, 0.0, 1e4]])
-
-
-def assert_close(actual, expected, rounding=8):
-    """Equal but for a few roundings in the dtype of ``actual``."""
-    eps = np.finfo(np.asarray(actual).dtype).eps
-    np.testing.assert_allclose(actual, expected, rtol=rounding * eps, atol=rounding * eps)
 
 
 def assert_derivative(df, f, x):

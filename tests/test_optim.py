@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from comparing import assert_close
 
 from funcgrad import TreeError, check, grad, optim, tree
 
@@ -15,12 +16,6 @@ OPTIMIZERS = {
     "adam": optim.adam(0.1),
     "chain": optim.chain(optim.clip_by_global_norm(1.0), optim.adam(0.1)),
 }
-
-
-def assert_close(actual, expected, rounding=16):
-    """Equal but for a few roundings in the dtype of ``actual``."""
-    eps = np.finfo(np.asarray(actual).dtype).eps
-    np.testing.assert_allclose(actual, expected, rtol=rounding * eps, atol=rounding * eps)
 
 
 def run(optimizer, grads, params):
