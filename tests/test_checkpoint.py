@@ -150,6 +150,18 @@ def test_arguments_that_the_caller_changes_afterwards_do_not_matter():
     np.testing.assert_array_equal(pullback(np.ones(2))[0], [2.0, 3.0])
 
 
+def test_a_function_may_write_to_its_arguments():
+    def f(x, factor):
+        x *= 2.0
+        factor += 1.0
+        return np.sum(x * x * factor)
+
+    factor = np.array([2.0, 3.0])
+    gradient = fg.grad(lambda x: fg.checkpoint(f)(np.sin(x), factor))(np.ones(2))
+    np.testing.assert_allclose(gradient, 4.0 * np.sin(2.0) * np.array([3.0, 4.0]))
+    np.testing.assert_array_equal(factor, [2.0, 3.0])
+
+
 def test_a_zero_cotangent_annihilates_inside():
     f = fg.checkpoint(lambda x: np.where(x > 0, np.sqrt(x), 0.0))
     assert fg.grad(f)(0.0) == 0.0
