@@ -7,6 +7,7 @@ holomorphic the pairing w·v holds as it is, for then the tangent of i·v is i t
 
 import numpy as np
 import pytest
+from numpy_rows import EXAMPLES, KEYWORDS, NO_VMAP, listed
 from table import (
     COMPLEX,
     CONSTANT,
@@ -118,6 +119,38 @@ def test_general(row):
     names = reached(row.call, [turned(x) for x in row.args])
     assert names >= set(row.names.split())
     check_all(row.call, row.args, names)
+
+
+def takes_complex(call, args):
+    """Whether NumPy computes with these numbers, and drops no imaginary part."""
+    try:
+        call(*args)
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
+        return False
+    return True
+
+
+#: These count and order real numbers; what they say of complex ones has no meaning.
+OF_REAL_NUMBERS = {"histogram", "histogram_bin_edges"}
+NUMPY_ROWS = [row for row in listed(EXAMPLES) + listed(KEYWORDS) if row[0] not in OF_REAL_NUMBERS]
+#: Its squares of complex residuals are not those of their size.
+COVARIANCE = EXAMPLES["polyfit"][2][0]
+WRONG = pytest.mark.xfail(strict=True, reason="np.polyfit(x, complex, deg, cov=True)")
+
+
+@pytest.mark.parametrize(
+    "call, args",
+    [
+        pytest.param(call, args, id=name, marks=[WRONG] if call is COVARIANCE else [])
+        for name, call, *args in NUMPY_ROWS + listed(NO_VMAP)
+    ],
+)
+def test_a_function_of_numpy(call, args):
+    """The first operand complex by itself, and all of them."""
+    first, *others = [turned(x, i) for i, x in enumerate(args)]
+    for variant in ([first, *args[1:]], [first, *others]):
+        if takes_complex(call, variant):
+            check_complex(call, variant, holomorphic=False)
 
 
 CALLS = [
