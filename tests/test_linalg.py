@@ -273,13 +273,17 @@ def test_the_hessian_of_the_nuclear_norm_at_a_repeated_pair():
 # What is read, returned and refused.
 
 
-@pytest.mark.parametrize("function", [np.linalg.eigvalsh, np.linalg.cholesky])
-def test_only_the_triangle_that_is_read_has_a_gradient(function):
+@pytest.mark.parametrize("UPLO", ["L", "l", "U", "u", None])
+def test_only_the_triangle_that_is_read_has_a_gradient(UPLO):
+    def f(a):
+        return np.linalg.cholesky(a) if UPLO is None else np.linalg.eigvalsh(a, UPLO)
+
     a = C @ C.T + EYE
-    gradient = grad(lambda a: np.sum(function(a) ** 3))(a)
+    gradient = grad(lambda a: np.sum(f(a) ** 3))(a)
     lower = np.tri(3, k=-1, dtype=bool)
-    assert np.all(gradient[lower.T] == 0.0)
-    assert np.all(gradient[lower] != 0.0)
+    read = lower.T if UPLO in ("U", "u") else lower
+    assert np.all(gradient[read.T] == 0.0)
+    assert np.all(gradient[read] != 0.0)
 
 
 @pytest.mark.parametrize(
@@ -327,6 +331,7 @@ def test_the_condition_number_of_a_singular_matrix_is_infinite(p):
     assert not np.any(np.isfinite(gradient))
     stack = np.stack([OF_RANK_1, TIED])
     near(fg.vjp(lambda a: np.linalg.cond(a, p), stack)[0][1], np.linalg.cond(TIED, p))
+    assert fg.vjp(lambda a: np.linalg.cond(a, p), 0.0 * EYE)[0] == np.inf
 
 
 @pytest.mark.parametrize(
