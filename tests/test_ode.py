@@ -134,6 +134,14 @@ def test_a_function_that_works_in_place():
     assert start.tolist() == [1.0, 1.0]
 
 
+def test_an_argument_that_changes_after_its_use():
+    rate = np.array([1.0, 2.0])
+    _, pullback = fg.vjp(lambda y: odeint(lambda y, t, k: -k * y, y, TS, rate)[-1], np.ones(2))
+    (want,) = pullback(np.ones(2))
+    rate *= 5.0
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], want)
+
+
 def test_vmap_takes_common_steps():
     lengths = np.array([0.5, 1.0, 4.0])
     alone = np.stack([end_angle(length) for length in lengths])
