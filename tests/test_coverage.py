@@ -173,7 +173,7 @@ def test_every_differentiated_function_is_called_by_a_row(monkeypatch):
     assert sorted(missing - IN_PLACE) == []
 
 
-#: Those have tests of their own (test_inplace.py).
+#: These have tests of their own (test_inplace.py, test_one_import.py).
 IN_PLACE = set("array asarray copyto fill_diagonal full place put put_along_axis putmask".split())
 
 T = np.array([0.5, 1.5, 2.5])

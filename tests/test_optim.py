@@ -197,7 +197,11 @@ def test_the_constants_of_adam_can_be_differentiated():
             params = optim.apply_updates(params, updates)
         return np.sum(np.sin(params["w"]))
 
-    check.check_grads(trained, ([0.1, 0.9, 0.99, 1e-3],), order=1)
+    rates = [0.1, 0.9, 0.99, 1e-3]
+    check.check_grads(trained, (rates,), order=1)
+    for i, by_all in enumerate(grad(trained)(rates)):
+        alone = grad(lambda rate, i=i: trained([*rates[:i], rate, *rates[i + 1 :]]))(rates[i])
+        assert_close(alone, by_all, rounding=1000)
 
 
 @pytest.mark.parametrize(
