@@ -291,8 +291,14 @@ def test_a_program_runs_only_on_what_it_was_recorded_for():
         graph({"w": ones}, "slow")
     with pytest.raises(TreeError, match=r"p has no \['w'\]"):
         graph({"v": ones}, "fast")
-    with pytest.raises(TypeError, match=r"takes the arguments \(p, mode\)"):
-        graph({"w": ones})
+    for args, kwargs in [
+        (({"w": ones},), {}),
+        (({"w": ones}, "fast", ones), {}),
+        (({"w": ones}, "fast"), {"mode": "fast"}),
+        (({"w": ones}, "fast"), {"x": ones}),
+    ]:
+        with pytest.raises(TypeError, match=r"takes the arguments \(p, mode\)"):
+            graph(*args, **kwargs)
     with pytest.raises(TypeError, match=r"float\(t\) looked at a value"):
         make_graph(lambda x: x * float(x))(2.0)(2.0)
 

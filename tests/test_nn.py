@@ -247,6 +247,13 @@ def test_serial_chains_layers_and_bare_functions():
     assert not np.array_equal(params[0]["w"][:, :2], params[2]["w"][:3])
 
 
+def test_layers_of_one_shape_draw_weights_of_their_own():
+    layers = nn.serial(nn.linear(4, 4), nn.relu, nn.linear(4, 4)).init(KEY)
+    weights = [layer["w"] for layer in layers if layer]
+    assert len(weights) == 2
+    assert not np.any(weights[0] == weights[1])
+
+
 @pytest.mark.parametrize("hidden", [7, [7], (7, 5)])
 def test_mlp_has_the_widths_it_is_given(hidden):
     model = nn.mlp(4, hidden, 3, activation=np.tanh, dtype=np.float64)
