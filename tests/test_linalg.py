@@ -215,24 +215,28 @@ SWAP = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 @pytest.mark.parametrize("a", [EYE, np.diag([1.0, 1.0, 3.0])])
 @pytest.mark.parametrize("u", [EYE, np.diag([1.0, 2.0, 3.0]), SWAP, symmetric(C)])
 @pytest.mark.parametrize(
-    "values",
+    "values, has_hessian",
     [
-        lambda a: np.linalg.eigvalsh(symmetric(a)),
-        lambda a: np.linalg.eigh(symmetric(a)).eigenvalues,
-        lambda a: np.real(np.linalg.eigvals(a)),
-        lambda a: np.real(np.linalg.eig(a).eigenvalues),
-        np.linalg.svdvals,
-        lambda a: np.linalg.svd(a).S,
+        (lambda a: np.linalg.eigvalsh(symmetric(a)), True),
+        (lambda a: np.linalg.eigh(symmetric(a)).eigenvalues, False),
+        (lambda a: np.real(np.linalg.eigvals(a)), False),
+        (lambda a: np.real(np.linalg.eig(a).eigenvalues), False),
+        (np.linalg.svdvals, True),
+        (lambda a: np.linalg.svd(a).S, False),
     ],
 )
-def test_a_second_derivative_at_equal_values_is_right_or_refused(values, a, u):
+def test_a_second_derivative_at_equal_values_is_right_or_refused(values, has_hessian, a, u):
     for v in (EYE, u):
-        for second in second_derivatives(lambda a: np.sum(values(a) ** 2), a, u, v):
+        forward_over_reverse, *others = second_derivatives(
+            lambda a: np.sum(values(a) ** 2), a, u, v
+        )
+        for second in (forward_over_reverse, *others):
             try:
                 found = second()
             except np.linalg.LinAlgError:
-                continue
-            near(found, 2.0 * np.sum(u * v))
+                assert second in others or not has_hessian
+            else:
+                near(found, 2.0 * np.sum(u * v))
 
 
 def twice_identity(a):
