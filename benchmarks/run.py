@@ -42,7 +42,9 @@ def main() -> int:
     parser.add_argument(
         "parts", nargs="*", metavar="part", help=f"any of {', '.join(PARTS)} (default: all)"
     )
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions: a rough look")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer repetitions and cases: a rough look"
+    )
     parser.add_argument("--threads", type=int, default=1, help="for every library (default: 1)")
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
+from funcgrad import verbs
+from funcgrad.batching import front
 from funcgrad.check import GradientCheckError, check_grads, numerical_grad
 
 X = np.array([0.3, -1.2, 2.5])
@@ -152,10 +154,20 @@ def test_forward_mode_is_checked_too_and_both_in_every_combination():
         lambda p: {"y": np.sin(p["x"]) * p["x"]}, ({"x": X},), modes=("fwd", "rev"), order=3
     )
 
-    @fg.custom_jvp
-    def wrong(x):
-        return np.sin(x)
 
-    wrong.defjvp(lambda primals, tangents: (wrong(*primals), 2.0 * tangents[0]))
-    with pytest.raises(GradientCheckError, match="the jvp of wrong disagrees"):
-        check_grads(wrong, (X,), modes=("fwd",))
+@pytest.mark.parametrize("wrong_mode, named", [("fwd", "jvp"), ("rev", "vjp")])
+def test_a_mode_is_checked_by_itself(wrong_mode, named):
+    def tripled(x):
+        return 3.0 * x
+
+    slopes = {"fwd": 3.0, "rev": 3.0, wrong_mode: 2.0}
+    f = verbs.rule(
+        tripled,
+        vjp=lambda g: slopes["rev"] * g,
+        jvp=lambda t: slopes["fwd"] * t,
+        batch=front,
+    )
+    (right_mode,) = slopes.keys() - {wrong_mode}
+    check_grads(f, (X,), modes=(right_mode,), order=1)
+    with pytest.raises(GradientCheckError, match=f"the {named} of .* disagrees"):
+        check_grads(f, (X,), modes=("rev", "fwd"), order=1)

@@ -1,5 +1,6 @@
 """checkpoint: the same derivatives from less memory, under every transform."""
 
+import functools
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -104,14 +105,27 @@ def test_results_that_are_arguments_or_constants_pass_through():
     np.testing.assert_allclose(dy, X + 2.0 * X, rtol=TOLERANCE)
 
 
-def test_a_function_runs_again_on_the_way_back():
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x: fg.checkpoint(f)(x),
+        lambda f, x: fg.checkpoint(f)(x=x),
+        lambda f, x: fg.checkpoint(lambda: f(x))(),
+        lambda f, x: fg.checkpoint(lambda p: f(p["x"]))({"x": x}),
+        lambda f, x: fg.checkpoint(functools.partial(f, x))(),
+        lambda f, x: fg.checkpoint(functools.partial(f, x=x))(),
+        lambda f, x: fg.checkpoint(functools.partial(lambda p: f(p[0]), [x]))(),
+    ],
+    ids="position keyword closure pytree partial partial_keyword pytree_in_partial".split(),
+)
+def test_a_function_runs_again_on_the_way_back_wherever_it_has_its_value_from(call):
     calls = []
 
     def f(x):
         calls.append(1)
         return np.sin(x)
 
-    fg.grad(fg.checkpoint(f))(1.0)
+    assert fg.grad(lambda x: call(f, x))(0.0) == 1.0
     assert len(calls) == 2
 
 
@@ -168,6 +182,18 @@ def test_arguments_that_the_caller_changes_afterwards_do_not_matter():
     _, pullback = fg.vjp(lambda x: fg.checkpoint(np.multiply)(x, factor), np.ones(2))
     factor[:] = 0.0
     np.testing.assert_array_equal(pullback(np.ones(2))[0], [2.0, 3.0])
+
+
+def test_a_function_may_write_to_its_arguments():
+    def f(x, factor):
+        x *= 2.0
+        factor += 1.0
+        return np.sum(x * x * factor)
+
+    factor = np.array([2.0, 3.0])
+    gradient = fg.grad(lambda x: fg.checkpoint(f)(np.sin(x), factor))(np.ones(2))
+    np.testing.assert_allclose(gradient, 4.0 * np.sin(2.0) * np.array([3.0, 4.0]))
+    np.testing.assert_array_equal(factor, [2.0, 3.0])
 
 
 def test_a_zero_cotangent_annihilates_inside():

@@ -7,6 +7,7 @@ holomorphic the pairing w·v holds as it is, for then the tangent of i·v is i t
 
 import numpy as np
 import pytest
+from numpy_rows import EXAMPLES, KEYWORDS, NO_VMAP, listed
 from table import (
     COMPLEX,
     CONSTANT,
@@ -81,14 +82,13 @@ def check_complex(f, args, holomorphic):
 
 
 def check_complex_single(f, args):
-    """complex64 in, complex64 or float32 out, and so are the derivatives."""
+    """Gradients by complex64 are complex64, and what NumPy gives in single precision is."""
     args = [np.asarray(x).astype(np.complex64)[()] for x in args]
     plain = f(*args)
-    if plain.dtype not in (np.complex64, np.float32):  # float_power, and casts
-        return
-    w = np.ones_like(plain)
-    assert [g.dtype for g in fg.vjp(f, *args)[1](w)] == [np.complex64] * len(args)
-    assert fg.jvp(f, tuple(args), tuple(map(np.ones_like, args)))[1].dtype == plain.dtype
+    out, pullback = fg.vjp(f, *args)
+    assert [g.dtype for g in pullback(np.ones_like(out))] == [np.complex64] * len(args)
+    assert fg.jvp(f, tuple(args), tuple(map(np.ones_like, args)))[1].dtype == out.dtype
+    assert out.dtype == plain.dtype or plain.dtype not in (np.complex64, np.float32)
 
 
 def check_all(f, args, names):
@@ -119,6 +119,38 @@ def test_general(row):
     names = reached(row.call, [turned(x) for x in row.args])
     assert names >= set(row.names.split())
     check_all(row.call, row.args, names)
+
+
+def takes_complex(call, args):
+    """Whether NumPy computes with these numbers, and drops no imaginary part."""
+    try:
+        call(*args)
+    except (TypeError, ValueError, np.exceptions.ComplexWarning):
+        return False
+    return True
+
+
+#: These count and order real numbers; what they say of complex ones has no meaning.
+OF_REAL_NUMBERS = {"histogram", "histogram_bin_edges"}
+NUMPY_ROWS = [row for row in listed(EXAMPLES) + listed(KEYWORDS) if row[0] not in OF_REAL_NUMBERS]
+#: Its squares of complex residuals are not those of their size.
+COVARIANCE = EXAMPLES["polyfit"][2][0]
+WRONG = pytest.mark.xfail(strict=True, reason="np.polyfit(x, complex, deg, cov=True)")
+
+
+@pytest.mark.parametrize(
+    "call, args",
+    [
+        pytest.param(call, args, id=name, marks=[WRONG] if call is COVARIANCE else [])
+        for name, call, *args in NUMPY_ROWS + listed(NO_VMAP)
+    ],
+)
+def test_a_function_of_numpy(call, args):
+    """The first operand complex by itself, and all of them."""
+    first, *others = [turned(x, i) for i, x in enumerate(args)]
+    for variant in ([first, *args[1:]], [first, *others]):
+        if takes_complex(call, variant):
+            check_complex(call, variant, holomorphic=False)
 
 
 CALLS = [

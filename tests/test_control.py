@@ -243,6 +243,16 @@ def test_python_numbers_give_way():
     assert sums.dtype == np.float32
 
 
+@pytest.mark.parametrize("start", [True, 1, 0.5, 0.5j])
+@pytest.mark.parametrize("kind", [np.bool_, np.int32, np.float32, np.float64, np.complex64])
+def test_a_python_number_takes_the_dtype_of_a_successor_that_can_hold_it(start, kind):
+    if np.result_type(kind, start) == kind:
+        assert fori_loop(0, 2, lambda i, v: kind(1), start).dtype == kind
+    else:
+        with pytest.raises(TypeError, match=rf"val has .* and dtype {kind(1).dtype} after a step"):
+            fori_loop(0, 2, lambda i, v: kind(1), start)
+
+
 # Errors.
 
 

@@ -1,5 +1,6 @@
 """Every public callable of the installed NumPy is in a class, and does what its class says."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,45 @@ def test_complex_roots_of_real_coefficients():
 
     p = np.array([2.0, 1.0, 3.0])
     np.testing.assert_allclose(fg.grad(f)(p), [-1.5, 0.0, 1.0], atol=1e-14)
+
+
+# Where a choice is a near one, the value tells whether it is NumPy's.
+
+METHODS_OF_QUANTILES = """inverted_cdf averaged_inverted_cdf hazen weibull linear median_unbiased
+normal_unbiased interpolated_inverted_cdf lower higher midpoint nearest""".split()
+if np.lib.NumpyVersion(np.__version__) >= "2.1.0":  # before that, of two as close the other one
+    METHODS_OF_QUANTILES.append("closest_observation")
+
+
+@pytest.mark.parametrize("method", METHODS_OF_QUANTILES)
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_quantile_between_two_ranks(method, count):
+    x, q = np.arange(1.0, count + 1.0) ** 2, np.linspace(0.0, 1.0, 4 * count + 1)
+    out, _ = fg.vjp(lambda x: np.quantile(x, q, method=method), x)
+    np.testing.assert_allclose(out, np.quantile(x, q, method=method), rtol=1e-14)
+
+
+@pytest.mark.parametrize("steps", [*itertools.product([-2.0, 2.0, 4.0], repeat=3)])
+def test_a_phase_that_turns_by_just_half_a_period(steps):
+    x = np.cumsum(steps)
+    out, _ = fg.vjp(lambda x: np.unwrap(x, period=4.0), x)
+    np.testing.assert_array_equal(out, np.unwrap(x, period=4.0))
+
+
+@pytest.mark.parametrize("casting", ["no", "equiv", "safe", "same_kind", "unsafe"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
+def test_a_ufunc_casts_what_numpy_lets_it_cast(dtype, casting):
+    def f(x):
+        return np.multiply(x, x, dtype=dtype, casting=casting)
+
+    x = np.ones(3, np.float32)
+    try:
+        want = f(x).dtype
+    except TypeError:
+        with pytest.raises(TypeError):
+            fg.vjp(f, x)
+    else:
+        assert fg.vjp(f, x)[0].dtype == want
 
 
 # These take positive numbers, of which none is another's multiple.
@@ -134,7 +174,7 @@ def test_every_differentiated_function_is_called_by_a_row(monkeypatch):
     assert sorted(missing - IN_PLACE) == []
 
 
-#: Those have tests of their own (test_inplace.py).
+#: These have tests of their own (test_inplace.py, test_one_import.py).
 IN_PLACE = set("array asarray copyto fill_diagonal full place put put_along_axis putmask".split())
 
 T = np.array([0.5, 1.5, 2.5])

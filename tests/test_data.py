@@ -24,7 +24,7 @@ def idx(array):
     return magic + struct.pack(f">{array.ndim}I", *array.shape) + big_endian.tobytes()
 
 
-# --- IDX files -----------------------------------------------------------------------------------
+# IDX files.
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "i2", "i4", "f4", "f8"])
@@ -75,7 +75,7 @@ def test_a_file_that_is_not_there():
         data.read_idx("nowhere-idx1-ubyte")
 
 
-# --- MNIST ---------------------------------------------------------------------------------------
+# MNIST.
 
 TINY = {
     "train-images-idx3-ubyte": idx(IMAGES),
@@ -182,7 +182,7 @@ def test_a_truncated_file_is_named(cache):
         data.load_mnist()
 
 
-# --- downloads, from a server on loopback --------------------------------------------------------
+# Downloads, from a server on loopback.
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -339,7 +339,7 @@ def test_where_nothing_is_reachable_the_error_says_what_to_do(monkeypatch, tmp_p
         assert said in str(error.value)
 
 
-# --- digits --------------------------------------------------------------------------------------
+# Digits.
 
 
 def test_digits():
@@ -356,7 +356,7 @@ def test_digits():
     assert digits.labels.flags.writeable
 
 
-# --- batches -------------------------------------------------------------------------------------
+# Batches.
 
 X = np.arange(20.0).reshape(10, 2)
 Y = np.arange(10)

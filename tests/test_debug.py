@@ -1,18 +1,12 @@
 """Names in printouts, and the tape with its backward walk."""
 
-import textwrap
-
 import numpy as np
 import pytest
+from comparing import assert_printed
 
 import funcgrad as fg
 from funcgrad import debug
 from funcgrad.graph import make_graph
-
-
-def shown(text, expected):
-    assert str(text) == textwrap.dedent(expected).strip()
-
 
 # Names.
 
@@ -22,7 +16,7 @@ def test_a_name_is_what_a_value_is_called_in_the_program():
         y = debug.name(np.sin(x), "y")
         return y * y
 
-    shown(
+    assert_printed(
         make_graph(f)(1.0),
         """
         graph of f(x: float)
@@ -37,7 +31,7 @@ def test_the_cotangent_of_y_is_y_bar():
     def f(x):
         return np.sin(debug.name(2.0 * x, "y"))
 
-    shown(
+    assert_printed(
         make_graph(fg.grad(f))(np.float64(1.0)),
         """
         graph of grad(f)(x: float64[])
@@ -70,7 +64,7 @@ def test_a_second_name_and_the_name_of_an_argument_are_lines():
         y = debug.name(x, "y")
         return debug.name(debug.name(y + 1.0, "a"), "b")
 
-    shown(
+    assert_printed(
         make_graph(f)(1.0),
         """
         graph of f(x: float)
@@ -131,7 +125,7 @@ def test_the_tape_and_its_walk():
         y = debug.name(x @ params["w"], "y")
         return np.sum(np.maximum(y, 0.0)) * scale
 
-    shown(
+    assert_printed(
         debug.tape(f)({"w": np.array([1.0, -1.0])}, np.ones((4, 2)) * [2.0, 1.0], 3),
         """
         tape of f(params['w']: float64[2], x: float64[4,2], scale=3)
@@ -157,7 +151,7 @@ def test_a_diamond_is_visited_once_a_node():
         a = debug.name(np.square(x), "a")
         return np.square(a) + np.square(a)
 
-    shown(
+    assert_printed(
         debug.tape(f)(2.0),
         """
         tape of f(x: float)

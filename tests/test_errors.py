@@ -284,7 +284,7 @@ def test_a_write_into_a_plain_array_is_refused(write):
         write(z, x)
         return x
 
-    with pytest.raises((fg.DerivativeLostError, fg.UnsupportedError, ValueError)):
+    with pytest.raises((fg.DerivativeLostError, fg.UnsupportedError)):
         grad(f)(2.0)
     np.testing.assert_array_equal(z, 0.0)
 

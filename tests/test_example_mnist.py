@@ -1,14 +1,10 @@
 """The main job as a person runs it: examples/mnist_mlp.py with its options."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from loading import load
 
 from funcgrad import data
-
-FILE = Path(__file__).parents[1] / "examples" / "mnist_mlp.py"
 
 
 @pytest.fixture

@@ -149,15 +149,17 @@ def test_the_linear_function_is_a_function_like_any_other():
 
 def test_what_the_linear_function_keeps_and_gives_is_nobody_elses():
     x, c = np.ones(3), np.full(3, 2.0)
-    (y, same), f_jvp = linearize(lambda x: (x * x * c, x), x)
+    (y, same, again), f_jvp = linearize(lambda x: (x * x * c, x, x), x)
     x += 1
     c += 1
     y += 1
     same += 1
+    np.testing.assert_array_equal(again, [1, 1, 1])
     t = np.ones(3)
-    tangent, through = f_jvp(t)
+    tangent, through, again = f_jvp(t)
     np.testing.assert_array_equal(tangent, [4, 4, 4])
     assert not np.shares_memory(through, t)
+    assert not np.shares_memory(through, again)
     tangent += 1
     np.testing.assert_array_equal(f_jvp(t)[0], [4, 4, 4])
 

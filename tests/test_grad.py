@@ -261,6 +261,8 @@ SHARING = {
     "index": lambda x, y: np.sum(x[:]) + np.sum(y[::2]),
     "twice": lambda x, y: np.sum(x) + np.sum(x) + np.sum(y + y + x),
     "swap": lambda x, y: np.sum(np.stack([x, y])[::-1]),
+    "index, then used whole": lambda x, y: x[0] * 3.0 + np.sum((x + y) * CONSTANT),
+    "whole, then an index": lambda x, y: np.sum((x + y) * CONSTANT) + x[0] * 3.0 + y[1],
 }
 CONSTANT = np.linspace(1.0, 2.0, 1000)
 
@@ -282,6 +284,14 @@ def test_gradients_share_no_memory_and_are_writable(f):
             g += 1.0
         for now, then in zip((x, y, CONSTANT), before):
             np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("f", SHARING.values(), ids=SHARING.keys())
+def test_gradients_by_two_arguments_are_those_by_each_alone(f):
+    """What adds up in place for one of them is not added to the other's."""
+    x, y = CONSTANT + 1, CONSTANT + 2
+    for i, both in enumerate(grad(f, (0, 1))(x, y)):
+        np.testing.assert_allclose(both, grad(f, i)(x, y), rtol=1e-15)
 
 
 @pytest.mark.parametrize("f", [lambda x: x, lambda x: x + 0.0, lambda x: x.T, lambda x: x[::-1]])

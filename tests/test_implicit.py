@@ -304,6 +304,21 @@ def test_float32_stays_float32():
         np.testing.assert_allclose(grad(root)(a), 0.5 * 2**-0.5, rtol=8 * np.finfo("f4").eps)
 
 
+def test_x_in_less_precision_than_its_equation():
+    """It is a float32, and so are its tangents; a gradient has the dtype of its argument."""
+    start, a = np.ones(2, np.float32), np.array([4.0, 9.0])
+
+    def by_newton(a):
+        return square_root(start, a)
+
+    for root in (by_newton, lambda a: heron(a, start)):
+        out, pullback = vjp(root, a)
+        (pulled,), pushed = pullback(np.ones(2)), jvp(root, (a,), (np.ones(2),))[1]
+        assert [x.dtype for x in (out, pushed, pulled)] == ["f4", "f4", "f8"]
+        for slope in (pushed, pulled):
+            np.testing.assert_allclose(slope, 0.5 / out, rtol=8 * np.finfo("f4").eps)
+
+
 def test_x_has_the_kinds_of_its_start():
     def scaled(start):
         return fixed_point(lambda x, a: 0.5 * x + a, start, 1.0)
@@ -468,5 +483,9 @@ def test_fixed_point_of_a_function_that_writes_to_its_iterate():
         x += 0.5 * a
         return x
 
+    def settled(a):
+        return fixed_point(halfway, np.ones(3), a)
+
     a = np.array([1.0, 2.0, 3.0])
-    np.testing.assert_allclose(fg.fixed_point(halfway, np.ones(3), a), a)
+    near(settled(a), a)
+    near(fg.jacrev(settled)(a), np.eye(3))

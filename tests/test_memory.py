@@ -188,6 +188,19 @@ def test_a_nested_loop_over_elements_is_linear():
     np.testing.assert_array_equal(g[:51], [6.0] * 50 + [0.0])
 
 
+@pytest.mark.parametrize("op", [np.multiply, np.divide, np.matmul])
+def test_a_constant_that_stays_as_it_is_is_copied_once(op):
+    constant = np.ones((300, 300))
+
+    def f(x):
+        return sum(op(x * i, constant)[0, 0] for i in range(1, 40))
+
+    x = np.ones((1, 300))
+    with measured() as memory:
+        vjp(f, x)
+        assert memory()[1] < 6 * constant.nbytes
+
+
 # What no rule needs is not kept.
 
 CONSTANT = np.ones((50, 50))

@@ -38,28 +38,25 @@ def assert_derivative(f, x, want):
         (lambda x: np.sum(x.astype(np.float32)), VECTOR, [1, 1, 1]),
         (lambda x: np.sum(np.hypot(x, 0.0)), VECTOR, [1, -1, 1]),
         (lambda x: np.sum(np.tanh(x)), np.array([-800.0, 800.0]), [0, 0]),
+        (lambda x: np.linalg.norm(x, np.inf), VECTOR, [0, 0, 1]),
+        (lambda x: np.linalg.norm(x), np.zeros(3), [0, 0, 0]),
     ],
 )
-def test_rows_with_a_value(f, x, want):
+def test_what_has_a_derivative_has_the_right_one(f, x, want):
     assert_derivative(f, x, want)
 
 
 @pytest.mark.parametrize(
-    "f, want",
+    "f",
     [
-        (lambda x: np.linalg.norm(x, np.inf), [0, 0, 1]),
-        (lambda x: np.linalg.norm(0.0 * x), [0, 0, 0]),
-        (lambda x: np.sum(np.full_like(np.ones(6), x[0])), [6, 0, 0]),
-        (lambda x: x[0].item() * x[0], [1, 0, 0]),
-        (lambda x: float(x[0]) * x[0], [1, 0, 0]),
+        lambda x: np.sum(np.full_like(np.ones(6), x[0])),
+        lambda x: x[0].item() * x[0],
+        lambda x: float(x[0]) * x[0],
     ],
 )
-def test_rows_with_a_value_or_a_refusal(f, want):
-    try:
-        got = grad(f)(VECTOR)
-    except (fg.DerivativeLostError, fg.UnsupportedError):
-        return
-    np.testing.assert_array_equal(got, want)
+def test_what_would_lose_a_derivative_is_refused(f):
+    with pytest.raises(fg.DerivativeLostError):
+        grad(f)(VECTOR)
 
 
 @pytest.mark.parametrize("f", [np.mean, np.max, np.min, np.std, np.var, np.sum, np.prod])
@@ -307,7 +304,7 @@ def test_annihilated_positions_warn_nobody():
     assert grad(lambda x: np.where(x > 0, np.sqrt(x), 0.0))(0.0) == 0
 
 
-# Arrays with an arithmetic of their own: NumPy's result, or a refusal.
+# Arrays with an arithmetic of their own.
 
 MATRIX = np.array([[1.0, 2.0], [3.0, 4.0]])
 MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
@@ -323,9 +320,6 @@ MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
         (lambda x: np.sum(np.multiply(x, MASKED)), VECTOR),
     ],
 )
-def test_array_subclasses_as_constants(f, x):
-    try:
-        value, _ = fg.value_and_grad(f)(x)
-    except (fg.UnsupportedError, fg.DerivativeLostError):
-        return
-    assert value == f(x)
+def test_matrices_and_masked_arrays_are_refused_as_constants(f, x):
+    with pytest.raises((fg.UnsupportedError, fg.DerivativeLostError), match=r"np\.asarray"):
+        grad(f)(x)

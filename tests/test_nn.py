@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from comparing import assert_close
 
 from funcgrad import TreeError, grad, jacrev, nn, random, tree, value_and_grad, vjp
 from funcgrad.data import load_digits
@@ -15,12 +16,6 @@ EPS = np.finfo(float).eps
 LOGITS = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0], [2.0, 2.0, 2.0], [-1.0, 0.3, 0.7]])
 LABELS = np.array([0, 2, 1, 1])
 EXTREME = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [1e4, 1e4, -1e4], [0.0, 0.0, 1e4]])
-
-
-def assert_close(actual, expected, rounding=8):
-    """Equal but for a few roundings in the dtype of ``actual``."""
-    eps = np.finfo(np.asarray(actual).dtype).eps
-    np.testing.assert_allclose(actual, expected, rtol=rounding * eps, atol=rounding * eps)
 
 
 def assert_derivative(df, f, x):
@@ -250,6 +245,13 @@ def test_serial_chains_layers_and_bare_functions():
     assert params[1] == params[3] == ()
     assert_close(model.apply(params, x), expected)
     assert not np.array_equal(params[0]["w"][:, :2], params[2]["w"][:3])
+
+
+def test_layers_of_one_shape_draw_weights_of_their_own():
+    layers = nn.serial(nn.linear(4, 4), nn.relu, nn.linear(4, 4)).init(KEY)
+    weights = [layer["w"] for layer in layers if layer]
+    assert len(weights) == 2
+    assert not np.any(weights[0] == weights[1])
 
 
 @pytest.mark.parametrize("hidden", [7, [7], (7, 5)])

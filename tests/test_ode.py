@@ -83,6 +83,29 @@ def test_order_of_the_step_and_of_what_lies_between():
     assert between[0] / between[1] > 2**4.5  # and of order 5
 
 
+@pytest.mark.parametrize("degree", [1, 2, 3, 4, 5])
+def test_polynomials_of_the_order_of_the_method_are_exact(degree):
+    # Of degree 5 at the end of a step, of degree 4 in between.
+    ts = np.array([0.5, 3.0] if degree == 5 else [0.5, 0.9, 1.7, 2.3, 3.0])
+    y = odeint(lambda y, t: degree * t ** (degree - 1), ts[0] ** degree, ts, rtol=1e3, atol=1e3)
+    np.testing.assert_allclose(y, ts**degree, rtol=1e-14)
+
+
+@pytest.mark.parametrize("copies", [(1.0,) * 9, np.ones((4, 5)), {"a": np.ones(7), "b": 1.0}])
+def test_copies_of_a_state_take_the_steps_of_one(copies):
+    def steps(y0):
+        times = []
+
+        def func(y, t):
+            times.append(t)
+            return fg.tree.map(lambda x: -x * np.cos(5.0 * t), y)
+
+        odeint(func, y0, TS)
+        return times
+
+    np.testing.assert_allclose(steps(copies), steps(1.0), rtol=1e-6)
+
+
 def test_back_in_time():
     forth = swing(2.0)
     y_end = fg.tree.map(lambda x: x[-1], forth)
@@ -109,6 +132,14 @@ def test_a_function_that_works_in_place():
     start = np.ones(2)
     np.testing.assert_allclose(odeint(func, start, TS)[-1], np.exp(-3.0), rtol=1e-6)
     assert start.tolist() == [1.0, 1.0]
+
+
+def test_an_argument_that_changes_after_its_use():
+    rate = np.array([1.0, 2.0])
+    _, pullback = fg.vjp(lambda y: odeint(lambda y, t, k: -k * y, y, TS, rate)[-1], np.ones(2))
+    (want,) = pullback(np.ones(2))
+    rate *= 5.0
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], want)
 
 
 def test_vmap_takes_common_steps():

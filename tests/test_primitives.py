@@ -104,21 +104,19 @@ def check_derivatives(f, args):
 
 
 def check_single_precision(f, args):
-    """float32 in, float32 out and float32 derivatives, near the float64 ones."""
+    """Gradients by float32 are float32, near those by float64, and so are NumPy's own results."""
     args32 = [np.float32(x) if np.ndim(x) == 0 else x.astype(np.float32) for x in args]
     plain = f(*args32)
-    if plain.dtype != np.float32:  # float_power, and casts
-        return
-    w = np.asarray(directions_like([plain], 2)[0], np.float32)
     out, pullback = fg.vjp(f, *args32)
-    assert out.dtype == np.float32
+    w = np.asarray(directions_like([plain], 2)[0], out.dtype)
+    _, tangent = fg.jvp(f, tuple(args32), tuple(np.ones_like(x) for x in args32))
+    assert tangent.dtype == out.dtype
+    assert out.dtype == np.float32 or plain.dtype != np.float32
     exact = fg.vjp(f, *[x.astype(float) for x in args32])[1](w.astype(float))
     for got, want in zip(pullback(w), exact):
         assert got.dtype == np.float32
         bound = 200 * np.finfo(np.float32).eps * max(1.0, np.max(np.abs(want), initial=0.0))
         assert np.max(np.abs(got - want), initial=0.0) <= bound
-    _, tangent = fg.jvp(f, tuple(args32), tuple(np.ones_like(x) for x in args32))
-    assert tangent.dtype == np.float32
 
 
 def same(got, want, scale):
@@ -221,9 +219,8 @@ def test_constant(name, call, args):
 
 
 def test_every_primitive_has_a_row():
-    reached_by = {row.name: (row.function, [np.ones(2)] * len(row.domains)) for row in ELEMENTWISE}
     rows = {name for row in GENERAL for name in row.names.split()}
-    rows |= reached_by.keys() | {row[0] for row in CONSTANT} | INTEGER_ONLY
+    rows |= {row.name for row in ELEMENTWISE} | {row[0] for row in CONSTANT} | INTEGER_ONLY
     assert sorted(PRIMITIVES.keys() - rows) == []
     assert sorted(rows - PRIMITIVES.keys()) == []
 

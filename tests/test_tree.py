@@ -337,3 +337,18 @@ def test_deep_trees():
     for _ in range(sys.getrecursionlimit() // 4):
         deep = [deep]
     assert tree.leaves(tree.map(lambda x: x + 1, deep)) == [2]
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_leaves_are_visited_in_the_order_of_their_paths(others):
+    """That of the sorted keys, however a dict was filled."""
+    filled = {"w": {"z": "['w']['z']", "a": "['w']['a']"}, "b": ["['b'][0]", "['b'][1]"]}
+    visited = []
+
+    def f(path, leaf, *rest):
+        assert (leaf,) * others == rest
+        visited.append((tree.keystr(path), leaf))
+        return leaf
+
+    assert tree.map_with_path(f, filled, *[filled] * others) == filled
+    assert [path for path, _ in visited] == [leaf for _, leaf in visited] == tree.leaves(filled)

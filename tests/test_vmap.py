@@ -176,6 +176,19 @@ def test_masked_any_and_all():
     same(vmap(lambda x, m: np.all(x > 0.5, where=m))(X, MASK), np.all(X > 0.5, axis=1, where=MASK))
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("function, initial", [(np.max, 0), (np.min, 1)])
+def test_masked_extremes_of_every_kind_of_number(function, initial, dtype):
+    numbers = (10 * X).astype(np.int8).astype(dtype)
+
+    def f(x, mask):
+        return function(x, where=mask, initial=dtype(initial))
+
+    rows = np.concatenate([MASK, np.zeros((1, 4), bool)])
+    same(vmap(f, (None, 0))(numbers[1], rows), np.stack([f(numbers[1], m) for m in rows]))
+    same(vmap(f)(numbers, MASK), np.stack([f(x, m) for x, m in zip(numbers, MASK)]))
+
+
 def test_each_example_may_have_an_index_of_its_own():
     places = np.array([[0, 0], [3, 1], [2, -1]])
     want = np.stack([x[i] for x, i in zip(X, places)])

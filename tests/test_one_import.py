@@ -1,0 +1,86 @@
+"""funcgrad.numpy: NumPy in one import, whose arrays can be written to while a transform runs."""
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+from funcgrad import grad, vmap
+
+X = np.array([[0.4, -1.2, 0.7], [1.1, 0.3, -0.6]])
+
+
+def with_one_import(x):
+    z = fg.numpy.zeros((2, 3))
+    z[0] = x[0] * x[1]
+    z[1, 1:] += fg.numpy.array([x[0, 0], 2.0 * x[1, 0]])
+    w = fg.numpy.full(3, x[1, 2])
+    w[0] *= fg.numpy.sum(fg.numpy.asarray([[x[0, 1], 1.0]]))
+    ramp = fg.numpy.arange(x[0, 0], x[0, 0] + 2.6)
+    ramp = ramp * fg.numpy.zeros_like(np.ones(3)) + fg.numpy.copy(np.ones(3)) * ramp
+    pair = fg.numpy.full_like(np.ones((3, 2)), x[0, 2], order="F", shape=2)
+    return fg.numpy.sum(z) + np.sum(w * ramp) + pair @ w[:2]
+
+
+@pytest.mark.parametrize(
+    "name", "asanyarray ascontiguousarray asfortranarray asarray_chkfinite require".split()
+)
+def test_funcgrad_numpy_converts_what_is_traced_by_leaving_it_as_it_is(name):
+    convert = getattr(fg.numpy, name)
+    np.testing.assert_array_equal(grad(lambda x: np.sum(convert(x) ** 2))(X), 2.0 * X)
+    np.testing.assert_array_equal(
+        grad(lambda x: convert([x[0, 0], 1.0]) @ X[0, :2])(X), [[X[0, 0], 0, 0], [0, 0, 0]]
+    )
+    assert type(convert([1.0, 2.0])) is np.ndarray
+
+
+def test_what_is_not_finite_is_said_so():
+    with pytest.raises(ValueError, match="infs or NaNs"):
+        grad(lambda x: np.sum(fg.numpy.asarray_chkfinite(x * np.inf)))(X)
+
+
+def test_funcgrad_numpy_makes_arrays_to_write_to():
+    np.testing.assert_allclose(fg.value_and_grad(with_one_import)(X)[0], with_one_import(X))
+    fg.check_grads(with_one_import, (X,), order=2)
+
+
+MAKERS = [fg.numpy.zeros, fg.numpy.ones, fg.numpy.empty, fg.numpy.eye, fg.numpy.identity]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_outside_of_a_transform_arrays_are_plain(make):
+    def f(x):
+        assert fg.is_traced(make(3))
+        np.testing.assert_array_equal(make(3), make(3))
+        return x
+
+    assert type(make(3)) is np.ndarray
+    assert grad(f)(1.0) == 1.0
+
+
+def test_everything_else_is_numpys():
+    assert fg.numpy.sin is np.sin
+    assert fg.numpy.linalg is np.linalg
+    assert fg.numpy.float32 is np.float32
+    assert {"sin", "zeros", "at"} <= set(dir(fg.numpy))
+    assert not hasattr(fg.numpy, "no_such_function")
+
+
+def test_arrays_of_integers_stay_plain_to_index_with():
+    def f(x):
+        table = np.array([1.0, 2.0, 3.0])
+        return np.sum(table[fg.numpy.array([0, 2])] * fg.numpy.take(table, [1, 1]) * x)
+
+    assert grad(f)(2.0) == 8.0
+    places = np.array([2, 0])
+    np.testing.assert_array_equal(vmap(lambda i: fg.numpy.take(X[0], i))(places), X[0][places])
+
+
+def test_vectorize():
+    def f(a, b):
+        return a * b if a > b else a - b
+
+    g = fg.numpy.vectorize(f)
+    np.testing.assert_array_equal(g(X, X[0]), np.vectorize(f)(X, X[0]))
+    fg.check_grads(lambda x: g(x, 0.2), (X,), order=2)
+    with pytest.raises(fg.UnsupportedError, match="signature"):
+        grad(lambda x: fg.numpy.vectorize(np.sum, signature="(n)->()")(x))(X[0])
