@@ -133,17 +133,11 @@ def takes_complex(call, args):
 #: These count and order real numbers; what they say of complex ones has no meaning.
 OF_REAL_NUMBERS = {"histogram", "histogram_bin_edges"}
 NUMPY_ROWS = [row for row in listed(EXAMPLES) + listed(KEYWORDS) if row[0] not in OF_REAL_NUMBERS]
-#: Its squares of complex residuals are not those of their size.
-COVARIANCE = EXAMPLES["polyfit"][2][0]
-WRONG = pytest.mark.xfail(strict=True, reason="np.polyfit(x, complex, deg, cov=True)")
 
 
 @pytest.mark.parametrize(
     "call, args",
-    [
-        pytest.param(call, args, id=name, marks=[WRONG] if call is COVARIANCE else [])
-        for name, call, *args in NUMPY_ROWS + listed(NO_VMAP)
-    ],
+    [pytest.param(call, args, id=name) for name, call, *args in NUMPY_ROWS + listed(NO_VMAP)],
 )
 def test_a_function_of_numpy(call, args):
     """The first operand complex by itself, and all of them."""

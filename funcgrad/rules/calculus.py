@@ -116,7 +116,7 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
-    x, xp = astype(_array(x), float), astype(_array(xp), float)
+    x, xp = (astype(_array(points), float, casting="safe") for points in (x, xp))
     fp = astype(_array(fp), np.result_type(fp, float))
     if np.ndim(xp) != 1 or np.ndim(fp) != 1:
         raise ValueError("Data points must be 1-D sequences")

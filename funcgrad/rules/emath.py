@@ -51,5 +51,5 @@ def logn(n: Any, x: Any) -> Any:
 
 @composite(np.emath.power, operands=2)
 def power(x: Any, p: Any) -> Any:
-    x = _as_complex(x if hasattr(x, "dtype") else np.asarray(x), _negative)
-    return np.power(x, p * 1.0 if np.any(np.less(p, 0)) else p)
+    x, p = (t if hasattr(t, "dtype") else np.asarray(t) for t in (x, p))
+    return np.power(_as_complex(x, _negative), p * 1.0 if np.any(np.less(p, 0)) else p)

@@ -23,6 +23,7 @@ from ..pull import unbroadcast
 from ..verbs import PRIMITIVES, composite, constant, rule
 from .matrices import adjoint, conj, of_full_rank, square
 from .matrices import hermitian as hermitian_part
+from .shapes import astype
 
 # Determinants. The gradient of the determinant is the matrix of cofactors, which is finite where
 # the inverse is not: with A = U S Vᴴ it is det(U) det(Vᴴ) Ū C Vᵀ, where C is diagonal, the products
@@ -257,7 +258,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
             f"shapes {a.shape} and {b.shape}."
         )
     m, n = a.shape
-    eps = float(np.finfo(np.result_type(a, b, np.float32)).eps)
+    a, b = (astype(x, np.result_type(a, b, np.float32)) for x in (a, b))
+    eps = float(np.finfo(a.dtype).eps)
     rcond = eps * (max(m, n) if rcond is None else 1) if rcond in (None, -1) else rcond
     a = of_full_rank(
         a,

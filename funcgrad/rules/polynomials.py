@@ -9,6 +9,7 @@ import numpy as np
 from ..batching import each
 from ..core import is_traced, operand
 from ..verbs import composite, rule
+from .shapes import astype
 
 
 def _coefficients(p: Any) -> Any:
@@ -140,7 +141,8 @@ def polyfit(
     rcond = x.shape[0] * np.finfo(x.dtype).eps if rcond is None else rcond
     lhs, rhs = np.vander(x, order), y
     if w is not None:
-        lhs, rhs = lhs * w[:, None], (rhs.T * w).T
+        lhs = astype(lhs * w[:, None], lhs.dtype, casting="same_kind")
+        rhs = astype((rhs.T * w).T, rhs.dtype, casting="same_kind")
     scale = np.sqrt(np.sum(lhs * lhs, axis=0))
     lhs = lhs / scale
     c, *others = np.linalg.lstsq(lhs, rhs, rcond)
@@ -155,7 +157,8 @@ def polyfit(
     elif x.shape[0] <= order:
         raise ValueError("the number of data points must exceed order to scale the covariance.")
     else:
-        factor = np.sum(np.square(rhs - np.matmul(lhs, c)), axis=0) / (x.shape[0] - order)
+        residuals = np.sum(np.square(np.abs(rhs - np.matmul(lhs, c))), axis=0)
+        factor = residuals / (x.shape[0] - order)
     return fit, base * factor if y.ndim == 1 else base[:, :, None] * factor
 
 

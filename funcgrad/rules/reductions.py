@@ -112,9 +112,9 @@ def _others(x: Any, axis: Any = None, where: Any = True) -> Any:
 reduction(np.prod, _others, accepts=("dtype",))
 
 
-def _deviation(x: Any, axis: Any, where: Any, ddof: float) -> Any:
+def _deviation(x: Any, axis: Any, where: Any, ddof: float, dtype: Any) -> Any:
     """(x − mean) / (n − ddof)."""
-    mean = np.mean(x, axis=axis, keepdims=True, where=where)
+    mean = np.mean(x, axis=axis, keepdims=True, where=where, dtype=dtype)
     deviation = _divided(x - mean, _count(x, axis, where) - ddof)
     if deviation.dtype.kind == "c":  # the variance is a real function, |x − mean|² on the average
         deviation = np.conj(deviation)
@@ -123,16 +123,20 @@ def _deviation(x: Any, axis: Any, where: Any, ddof: float) -> Any:
 
 reduction(
     np.var,
-    lambda x, axis=None, where=True, ddof=0: 2.0 * _deviation(x, axis, where, ddof),
+    lambda x, axis=None, where=True, ddof=0, dtype=None: (
+        2.0 * _deviation(x, axis, where, ddof, dtype)
+    ),
     accepts=("dtype",),
 )
 
 
-def _std_partial(ans: Any, x: Any, axis: Any = None, where: Any = True, ddof: float = 0) -> Any:
+def _std_partial(
+    ans: Any, x: Any, axis: Any = None, where: Any = True, ddof: float = 0, dtype: Any = None
+) -> Any:
     # Of equal values the mean, and with it the result, may be off by a rounding.
     low = np.min(x, axis=axis, keepdims=True, where=where, initial=np.inf)
     flat = np.all((x == low) | np.logical_not(where), axis=axis, keepdims=True)
-    deviation = _deviation(x, axis, where, ddof)
+    deviation = _deviation(x, axis, where, ddof, dtype)
     return np.where(flat, 0.0, deviation / np.where(flat, 1.0, ans))
 
 
@@ -166,7 +170,7 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
                 keywords["initial"] = _lowest(np.result_type(args[0]), join is np.maximum)
             ans = apply(*args, **keywords)
             initial = operand(initial)
-            return join(ans, astype(initial, ans.dtype) if np.ndim(initial) else initial)
+            return join(ans, initial if ans.dtype.kind in "biu" else astype(initial, ans.dtype))
         if "mean" not in keywords and not is_traced(keywords.get("where")):
             return static(*args, **keywords)
         given = {key: v for key, v in keywords.items() if v is not None}

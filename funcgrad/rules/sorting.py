@@ -95,7 +95,9 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
 @composite(np.sort_complex)
 def sort_complex(a: Any) -> Any:
     ordered = np.sort(a)
-    return astype(ordered, np.result_type(ordered, np.complex64))
+    # Single precision is for small integers, and not for floats.
+    small = ordered.dtype.char in "bhBH"
+    return astype(ordered, np.result_type(ordered, np.complex64 if small else np.complex128))
 
 
 # Order statistics.
@@ -211,6 +213,12 @@ def quantiles(
     return np.reshape(ans, (*np.shape(q), *(kept if keepdims else ans.shape[1:])))
 
 
+def _real(a: Any) -> Any:
+    if np.iscomplexobj(a):
+        raise TypeError("a quantile is of real numbers. Write np.real(z), np.abs(z) or the like.")
+    return a
+
+
 @composite(np.median)
 def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     return quantiles(a, 0.5, axis, keepdims)
@@ -221,7 +229,7 @@ def quantile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q, axis, keepdims, method, weights=weights)
+    return quantiles(_real(a), q, axis, keepdims, method, weights=weights)
 
 
 @composite(np.percentile, operands=2)
@@ -229,7 +237,7 @@ def percentile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q / 100, axis, keepdims, method, weights=weights)
+    return quantiles(_real(a), q / 100, axis, keepdims, method, weights=weights)
 
 
 @composite(np.nanmedian)
@@ -244,7 +252,7 @@ def nanquantile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q, axis, keepdims, method, True, weights)
+    return quantiles(_real(a), q, axis, keepdims, method, True, weights)
 
 
 @composite(np.nanpercentile, operands=2)
@@ -252,4 +260,4 @@ def nanpercentile(
     a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, weights: Any = None,
 ) -> Any:  # fmt: skip
-    return quantiles(a, q / 100, axis, keepdims, method, True, weights)
+    return quantiles(_real(a), q / 100, axis, keepdims, method, True, weights)

@@ -110,6 +110,8 @@ bin_count = constant(_bin_count, batch=ragged)
 
 def _edges(a: Any, bins: Any, range: Any, of_dtype: bool = True) -> Any:
     """The edges of the bins for the values ``a``, ``of_dtype``: in no lower precision."""
+    if np.iscomplexobj(a):
+        raise TypeError("a histogram is of real numbers. Write np.real(z), np.abs(z) or the like.")
     if np.ndim(bins) == 1:
         return operand(bins)
     if np.ndim(bins) != 0:
@@ -156,7 +158,7 @@ def histogram(
         counted = np.where(inside, np.ravel(operand(weights)), 0)
     total = placed(counted, at, edges.shape[0] - 1)
     if density:
-        return total / np.diff(edges) / np.sum(total), edges
+        return total / astype(np.diff(edges), float) / np.sum(total), edges
     return total, edges
 
 
@@ -180,7 +182,7 @@ def histogramdd(
     for i, e in enumerate(edges):
         own, within = _bins_of(sample[:, i], e)
         at, inside = at * shape[i] + own, inside & within
-    weights = np.ones(count) if weights is None else astype(operand(weights), float)
+    weights = np.ones(count) if weights is None else astype(operand(weights), float, casting="safe")
     total = placed(np.where(inside, weights, 0.0), at, int(np.prod(shape)))
     total = np.reshape(total, shape)
     if density:
@@ -208,4 +210,4 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     size = max(int(np.max(x)) + 1 if np.size(x) else 0, minlength)
     if weights is None:
         return placed(np.ones(np.shape(x), np.intp), x, size)
-    return placed(astype(operand(weights), float), x, size)
+    return placed(astype(operand(weights), float, casting="safe"), x, size)
