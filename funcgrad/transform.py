@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -48,6 +49,16 @@ _RUNNING: ContextVar[bool] = ContextVar("running", default=False)
 def is_running() -> bool:
     """Whether a transform runs a function, of which the caller is a part."""
     return _RUNNING.get()
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """A transform runs a function again meanwhile, after its end."""
+    before = _RUNNING.set(True)
+    try:
+        yield
+    finally:
+        _RUNNING.reset(before)
 
 
 def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
