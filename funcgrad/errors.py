@@ -46,24 +46,36 @@ _REMEDIES = [
     (re.compile(pattern), remedy)
     for pattern, remedy in {
         r"\bmath\.fsum\(": r"np.sum(np.stack([...])) for math.fsum([...])",
-        r"\bmath\.(\w+)\(": r"np.\1(t) for math.\1(t)",
-        r"\b(float|int|complex|statistics\.\w+)\(": r"t itself for \1(t)",
+        r"\b(c?math)\.(\w+)\(": r"np.\2(t) for \1.\2(t)",
+        r"\bstatistics\.f?(mean|median)\(": r"np.\1(np.stack([...])) for statistics.\1([...])",
+        r"\bcomplex\([^)]+,": r"t + 1j * u for complex(t, u)",
+        r"\b(float|int|complex)\(": r"t itself for \1(t)",
+        r"[\"'] *% ": r"f'{t:.2f}' for '%.2f' % t",
         r"\bnp\.(float|complex)(\d+)\(": r"t.astype(np.\1\2) for np.\1\2(t)",
+        r"\b(assert_\w+)\(": r"\1(funcgrad.value(t), ...)",
+        r"\bma\.\w+\(": r"np.where(mask, t, 0.0), or where=mask, for a masked array",
         r"\b(vectorize|frompyfunc)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+        r"\bnp\.fromiter\(": r"np.stack(list(...)) for np.fromiter(...)",
         r"\bnp\.[rc]_\[": r"np.concatenate, np.stack or np.column_stack for np.r_ and np.c_",
+        r"\bnp\.[mo]grid\[": r"np.meshgrid of np.linspace or funcgrad.numpy.arange",
+        r"\bnp\.(ndenumerate|nditer)\(": r"t[i] for i in np.ndindex(t.shape), not np.\1(t)",
+        r"\bas_strided\(": r"np.lib.stride_tricks.sliding_window_view, or an index",
         r"\bnp\.(asarray_chkfinite|as(?:any|\w+ous|\w+ran)array|require)\(": r"t for np.\1(t)",
-        r"\bnp\.(array|asarray)\(": r"np.\1([t, u], like=t), np.stack([t, u]), or t itself",
-        r"\bnp\.full\(": r"np.full(shape, t, like=t), np.broadcast_to(t, shape)",
+        r"\bnp\.(array|asarray)\(": r"np.stack([t, u]) for np.\1([t, u]), t for np.\1(t), or "
+        r"funcgrad.numpy.\1 for either",
+        r"\bnp\.full\(": r"np.broadcast_to(t, shape), or funcgrad.numpy.full to write to",
         r"\bnp\.(full_like|arange)\(": r"funcgrad.numpy.\1",
         r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
         r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
         r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
-        r"\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
+        r"(?<!\bnp)\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
         r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",
-        r"\bPolynomial\(": r"np.polyval(c[::-1], x) for Polynomial(c)(x)",
+        r"\bpolynomial\.polyval\(|\bPolynomial\(": r"np.polyval(c[::-1], x) for Polynomial(c)(x)",
+        r"\b(cheb|leg|lag|herme?)val\(": r"\1vander(x, len(c) - 1) @ c for \1val(x, c)",
         r"\] *(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=[^=]|\.(fill|put)\(": r"z = np.zeros(n, like=t) for "
-        r"z = np.zeros(n), np.array(z, like=t) for any other plain z, or z = np.stack([...]) of "
-        r"all its elements",
+        r"z = np.zeros(n), np.array(z, like=t) for any other plain z, funcgrad.numpy.zeros(n) if "
+        r"t may be a number, or z = np.stack([...]) of all its elements",
+        r"\bnp\.([\w.]+)\(\[": r"np.\1(np.stack([t, u])) for np.\1([t, u])",
     }.items()
 ]
 

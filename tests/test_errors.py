@@ -1,9 +1,13 @@
 """What goes wrong is said by name: what was asked, what was got, what to write instead."""
 
 import array
+import cmath
 import copy
+import linecache
 import math
 import pickle
+import re
+import statistics
 
 import numpy as np
 import pytest
@@ -396,3 +400,46 @@ def remedied(x):
 def test_an_error_names_the_line_and_the_remedy(x, words):
     with pytest.raises(fg.DerivativeLostError, match=rf"test_errors\.py:\d+, {words}"):
         grad(remedied)(np.array(x))
+
+
+#: What loses a derivative, and what the error says to write.
+REMEDIES = {
+    "math.hypot(t[0], t[1])": "np.hypot(t) for math.hypot(t)",
+    "cmath.exp(1j * t[0])": "np.exp(t) for cmath.exp(t)",
+    "math.fsum(t)": "np.sum(np.stack([...])) for math.fsum([...])",
+    "statistics.fmean(t)": "np.mean(np.stack([...])) for statistics.mean([...])",
+    "complex(t[0], t[1])": "t + 1j * u for complex(t, u)",
+    "float(t[0])": "t itself for float(t)",
+    "'%.2f' % t[0]": "f'{t:.2f}' for '%.2f' % t",
+    "np.float32(t[0])": "t.astype(np.float32) for np.float32(t)",
+    "np.testing.assert_allclose(t, 1.0)": "assert_allclose(funcgrad.value(t), ...)",
+    "np.ma.array(t, mask=t > 2)": "np.where(mask, t, 0.0), or where=mask",
+    "np.vectorize(math.sin)(t)": "funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+    "np.fromiter((u * u for u in t), float)": "np.stack(list(...)) for np.fromiter(...)",
+    "np.c_[t, t]": "np.concatenate, np.stack or np.column_stack",
+    "np.mgrid[0 : t[2]]": "np.meshgrid of np.linspace or funcgrad.numpy.arange",
+    "[u for i, u in np.ndenumerate(t)]": "t[i] for i in np.ndindex(t.shape)",
+    "np.lib.stride_tricks.as_strided(t, (2,))": "np.lib.stride_tricks.sliding_window_view",
+    "np.require(t)": "t for np.require(t)",
+    "np.asarray(t, float)": "np.stack([t, u]) for np.asarray([t, u]), t for np.asarray(t), or "
+    "funcgrad.numpy.asarray for either",
+    "np.full(3, t[0])": "np.broadcast_to(t, shape), or funcgrad.numpy.full",
+    "np.arange(t[2])": "funcgrad.numpy.arange",
+    "np.random.default_rng(0).normal(t)": "a + b * rng.normal(size=n)",
+    "VECTOR.dot(t)": "np.dot(x, t) for x.dot(t), which does not ask t",
+    "np.dot([t[0], 1.0], VECTOR[:2])": "np.dot(np.stack([t, u])) for np.dot([t, u])",
+    "np.linalg.norm([t[0], t[1]])": "np.linalg.norm(np.stack([t, u]))",
+    "np.polynomial.Polynomial(t)(2.0)": "np.polyval(c[::-1], x) for Polynomial(c)(x)",
+    "np.polynomial.legendre.legval(0.3, t)": "legvander(x, len(c) - 1) @ c for legval(x, c)",
+}
+
+
+@pytest.mark.parametrize("code, remedy", REMEDIES.items(), ids=REMEDIES)
+def test_what_the_error_says_to_write(monkeypatch, code, remedy):
+    monkeypatch.setitem(linecache.cache, "model.py", (len(code), None, [code], "model.py"))
+    names = {module.__name__: module for module in (math, cmath, statistics)}
+    names |= {"np": np, "VECTOR": VECTOR}
+    f = eval(compile(f"lambda t: {code}", "model.py", "eval"), names)
+    with pytest.raises(fg.DerivativeLostError, match=re.escape(f"at model.py:1, {code},")) as error:
+        grad(f)(VECTOR)
+    assert f"Write {remedy}" in str(error.value)
