@@ -153,9 +153,11 @@ def check_input(
             f"differentiated. Pass np.asarray(x)."
         )
     if not is_number(leaf) or not (hasattr(leaf, "dtype") or type(leaf) in WEAK):
+        is_own = type(leaf).__module__ not in ("builtins", "numpy")
+        node = ", or make the class a pytree, by @dataclass or funcgrad.tree.register_node"
         raise TypeError(
-            f"{where} is {described(leaf)}, which has no gradient. "
-            f"Differentiate with respect to floats and arrays; pass the rest as other arguments."
+            f"{where} is {described(leaf)}, which has no gradient. Differentiate with respect to "
+            f"floats and arrays; pass the rest as other arguments{node if is_own else ''}."
         )
     like = Like(leaf)
     if like.dtype.kind == "c":

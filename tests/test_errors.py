@@ -55,6 +55,16 @@ def test_argument(transform, argument, message):
     )
 
 
+class Net:
+    def __init__(self):
+        self.w = VECTOR
+
+
+def test_an_instance_is_told_how_to_become_a_pytree():
+    with pytest.raises(TypeError, match=r"leaf \[0\] is .*Net.*dataclass or .*register_node"):
+        grad(lambda nets: nets[0].w[0])([Net()])
+
+
 def test_argument_is_named_by_its_position():
     with pytest.raises(TypeError, match=r"argument 2, leaf \['k'\]\[1\] .*float\(2\)"):
         grad(lambda a, b, c: a, (0, 2))(1.0, 2, {"k": [1.0, 2]})
