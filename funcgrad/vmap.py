@@ -146,6 +146,9 @@ class _Names:
         what = f"argument {name.key}"
         return f"{what}, leaf {tree.keystr(tuple(rest))}" if rest else what
 
+    def is_keyword(self, i: int) -> bool:
+        return self.structure.paths()[i][0].key == 1
+
 
 def check_count(n: Any, what: str, least: int, label: str) -> int:
     """``n``, which must be a number of examples."""
@@ -245,9 +248,13 @@ def _in_front(x: Any, axis: int | None, i: int, names: _Names, label: str) -> An
         return x
     ndim = np.ndim(x) if isinstance(x, np.ndarray | Tracer) else 0
     if not -ndim <= axis < ndim:
+        shared = (
+            "Keyword arguments are mapped along axis 0: close over those that all examples share."
+            if names.is_keyword(i)
+            else "in_axes says None for what is the same for all examples."
+        )
         raise ValueError(
-            f"{label}: {names[i]}: {described(x)} has no axis {axis} to map over. "
-            f"in_axes says None for what is the same for all examples."
+            f"{label}: {names[i]}: {described(x)} has no axis {axis} to map over. {shared}"
         )
     if not is_number(x) or type(x) not in (np.ndarray, np.memmap, Tracer):
         raise TypeError(

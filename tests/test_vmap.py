@@ -266,6 +266,7 @@ def test_what_has_no_single_value(f, message):
         (vmap(scaled, None), (X, Y), r"nothing is mapped over.*axis_size"),
         (vmap(scaled, (0, 2)), (X, Y), r"argument 1: shape \(3, 4\).*no axis 2 to map over"),
         (vmap(scaled), (X, 2.0), r"argument 1: shape \(\).*None for what is the same"),
+        (lambda x: vmap(scaled)(x, y=2.0), (X,), r"argument y: .* along axis 0: close over those"),
         (
             vmap(scaled, (0, {"y": 0})),
             (X, {"y": Y, "z": [Y]}),
