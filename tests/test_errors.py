@@ -8,12 +8,13 @@ import math
 import pickle
 import re
 import statistics
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad import grad, jacrev, jvp, value_and_grad, vjp
+from funcgrad import errors, grad, jacrev, jvp, value_and_grad, vjp
 
 VECTOR = np.array([1.0, 2.0, 3.0])
 
@@ -453,3 +454,30 @@ def test_what_the_error_says_to_write(monkeypatch, code, remedy):
     with pytest.raises(fg.DerivativeLostError, match=re.escape(f"at model.py:1, {code},")) as error:
         grad(f)(VECTOR)
     assert f"Write {remedy}" in str(error.value)
+
+
+LIBRARY = """
+import numpy as np
+def logpdf(x):
+    return np.asarray(x, float)
+logsumexp = solve_ivp = logpdf
+"""
+
+
+@pytest.mark.parametrize(
+    "call, remedy",
+    [
+        (lambda library, t: library.logsumexp(t), "Write funcgrad.nn.logsumexp, or"),
+        (lambda library, t: library.solve_ivp(t), "Write funcgrad.odeint for solve_ivp"),
+        (lambda library, t: library.logpdf([t, t]), "Write it in NumPy functions, or give what"),
+    ],
+    ids=["logsumexp", "solve_ivp", "logpdf"],
+)
+def test_another_library_wants_plain_arrays(monkeypatch, tmp_path, call, remedy):
+    library = ModuleType("library")
+    exec(compile(LIBRARY, str(tmp_path / "library.py"), "exec"), vars(library))
+    monkeypatch.setattr(errors, "_INSTALLED", (str(tmp_path),))
+    monkeypatch.setattr(errors, "_LIBRARIES", (*errors._LIBRARIES, str(tmp_path)))
+    with pytest.raises(fg.DerivativeLostError, match=r"test_errors\.py") as error:
+        grad(lambda t: call(library, t))(VECTOR)
+    assert remedy in str(error.value)
