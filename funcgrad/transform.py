@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -157,7 +158,8 @@ def check_input(
         node = ", or make the class a pytree, by @dataclass or funcgrad.tree.register_node"
         raise TypeError(
             f"{where} is {described(leaf)}, which has no gradient. Differentiate with respect to "
-            f"floats and arrays; pass the rest as other arguments{node if is_own else ''}."
+            f"floats and arrays; pass the rest as other arguments{_or_static(where)}"
+            f"{node if is_own else ''}."
         )
     like = Like(leaf)
     if like.dtype.kind == "c":
@@ -166,12 +168,22 @@ def check_input(
             f"supported. Pass the real and the imaginary part as two arguments."
         )
     if not allow_int:
-        zeros = "" if allow_int is None else ", or pass allow_int=True for zeros"
+        zeros = (
+            ", or close over a constant"
+            if allow_int is None
+            else ", or pass allow_int=True for zeros"
+        )
         instead = "x.astype(float)" if like.shape or hasattr(leaf, "dtype") else f"float({leaf})"
         raise TypeError(
             f"{where} has dtype {like.dtype} and shape {like.shape}; integers have no gradient. "
-            f"Write {instead}{zeros}."
+            f"Write {instead}{_or_static(where)}{zeros}."
         )
+
+
+def _or_static(where: Any) -> str:
+    """What else to write where the leaf is a field of a dataclass, as its name ends in .field."""
+    field = re.search(r"\.(\w+)$", str(where))
+    return f', or make {field[1]} a field(metadata={{"static": True}})' if field else ""
 
 
 def check_outputs(outs: list[Any], paths: Any, label: str) -> None:
