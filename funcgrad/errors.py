@@ -55,7 +55,7 @@ _REMEDIES = {
     r"\bma\.\w+\(": r"np.where(mask, t, 0.0), or where=mask, for a masked array",
     r"\b(vectorize|frompyfunc)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
     r"\bnp\.fromiter\(": r"np.stack(list(...)) for np.fromiter(...)",
-    r"\bnp\.[rc]_\[": r"np.concatenate, np.stack or np.column_stack for np.r_ and np.c_",
+    r"\bnp\.([rc]_)\[": r"np.concatenate, np.column_stack or funcgrad.numpy.\1 for np.\1",
     r"\bnp\.[mo]grid\[": r"np.meshgrid of np.linspace or funcgrad.numpy.arange",
     r"\bnp\.(ndenumerate|nditer)\(": r"t[i] for i in np.ndindex(t.shape), not np.\1(t)",
     r"\bas_strided\(": r"np.lib.stride_tricks.sliding_window_view, or an index",

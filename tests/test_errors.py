@@ -446,7 +446,7 @@ REMEDIES = {
     "np.ma.array(t, mask=t > 2)": "np.where(mask, t, 0.0), or where=mask",
     "np.vectorize(math.sin)(t)": "funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
     "np.fromiter((u * u for u in t), float)": "np.stack(list(...)) for np.fromiter(...)",
-    "np.c_[t, t]": "np.concatenate, np.stack or np.column_stack",
+    "np.c_[t, t]": "np.concatenate, np.column_stack or funcgrad.numpy.c_ for np.c_",
     "np.mgrid[0 : t[2]]": "np.meshgrid of np.linspace or funcgrad.numpy.arange",
     "[u for i, u in np.ndenumerate(t)]": "t[i] for i in np.ndindex(t.shape)",
     "np.lib.stride_tricks.as_strided(t, (2,))": "np.lib.stride_tricks.sliding_window_view",
