@@ -49,9 +49,9 @@ class Batch(Trace):
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> NoReturn:
         raise TypeError(
             f"{what} asks for one value where there are {self.size} examples ({self.label}). "
-            f"Write np.where(condition, x, y) for if, np.take_along_axis for table[t], "
-            f"x[t + np.arange(n)] for x[t : t + n], funcgrad.cond or funcgrad.while_loop for what "
-            f"depends on the example; print(t) shows all of them."
+            f"Write np.where(condition, x, y) for if, funcgrad.numpy.take(table, t, axis=0) for "
+            f"table[t], x[t + np.arange(n)] for x[t : t + n], funcgrad.cond or "
+            f"funcgrad.while_loop for what depends on the example; print(t) shows all of them."
         )
 
     def lose(
@@ -60,8 +60,8 @@ class Batch(Trace):
         where, remedy = blamed()
         raise DerivativeLostError(
             f"{what}{where} would turn {self.size} examples of shape {tracer.shape} and dtype "
-            f"{tracer.dtype} into one plain array ({self.label}). Write np.take_along_axis for "
-            f"table[t] and np.take(table, t), {remedy or instead}."
+            f"{tracer.dtype} into one plain array ({self.label}). Write "
+            f"funcgrad.numpy.take(table, t, axis=0) for table[t], or {remedy or instead}."
         )
 
     def stack(self, t: Any) -> Any:
