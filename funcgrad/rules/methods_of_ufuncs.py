@@ -89,6 +89,8 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
                 kept = np.concatenate([np.ones(first.shape, bool), kept], axis=-1)
         halves = ufunc in _ASSOCIATIVE and kept is None
         ans = _halved(ufunc, rows, neutral) if halves else _folded(ufunc, rows, kept)
+        if rows.shape[-1] == 1:  # of which the one element is still a view
+            ans = np.copy(ans)
         if not keepdims:
             return ans
         return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(array.shape)])
@@ -124,7 +126,7 @@ def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
     def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
         array = _typed(ufunc, array, dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
-        return applied(ufunc, array, axis) if array.shape[axis] else array
+        return applied(ufunc, array, axis) if array.shape[axis] > 1 else np.copy(array)
 
     return accumulate
 
@@ -132,10 +134,13 @@ def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
 def _doubled(ufunc: np.ufunc, x: Any, axis: int) -> Any:
     """Of windows of 1, 2, 4 … elements that end at each place: Hillis and Steele, "Data parallel
     algorithms", Communications of the ACM 29, 1986."""
+
+    def part(start: int | None, end: int | None) -> Any:
+        return x[along(axis, x.ndim, slice(start, end))]
+
     width = 1
     while width < x.shape[axis]:
-        first, rest = np.split(x, [width], axis)
-        x = np.concatenate([first, ufunc(np.split(x, [-width], axis)[0], rest)], axis)
+        x = np.concatenate([part(None, width), ufunc(part(None, -width), part(width, None))], axis)
         width *= 2
     return x
 
