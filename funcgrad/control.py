@@ -21,6 +21,7 @@ import numpy as np
 from . import tree
 from .closures import untouched
 from .core import Tracer, frozen, is_written, raw
+from .errors import TreeError
 from .trace import WEAK, name_of
 from .transform import described, is_number
 from .vmap import Batch, vmap
@@ -188,6 +189,9 @@ def map(f: Callable[[Any], Any], xs: Any, batch_size: int | None = None) -> Any:
     return _scanned(label, lambda _, x: (None, f(x)), None, xs, None, False)[1]
 
 
+_LEAF = tree.structure(0.0)
+
+
 class Form:
     """The structure, shapes and dtypes that later trees must share with the one it is made of.
 
@@ -213,6 +217,11 @@ class Form:
         leaves, structure = tree.flatten(other)
         if structure is not self.structure and structure != self.structure:
             what = f"{self.label}: {self.what} {self.later}"
+            if self.structure == _LEAF and isinstance(other, list | tuple):
+                raise TreeError(
+                    f"{what} is a {type(other).__name__} of {len(other)}, and {self.first} one "
+                    f"array or number. Write np.stack([...]) for the former."
+                )
             tree.check_same(self.structure, structure, what, f"{self.what} {self.first}")
         if [_kind(leaf) for leaf in leaves] == self.kinds:
             return leaves

@@ -39,33 +39,54 @@ class LoopWarning(UserWarning):
 
 _PATHS = sysconfig.get_paths()
 _OURS = (str(Path(__file__).parent), str(Path(np.__file__).parent))
-_LIBRARIES = (*_OURS, *(_PATHS[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")))
+_INSTALLED = (_PATHS["purelib"], _PATHS["platlib"])
+_LIBRARIES = (*_OURS, *_INSTALLED, _PATHS["stdlib"], _PATHS["platstdlib"])
 
 #: What a line has in it that loses a derivative, and the remedy; the first that is found counts.
-_REMEDIES = [
-    (re.compile(pattern), remedy)
-    for pattern, remedy in {
-        r"\bmath\.fsum\(": r"np.sum(np.stack([...])) for math.fsum([...])",
-        r"\bmath\.(\w+)\(": r"np.\1(t) for math.\1(t)",
-        r"\b(float|int|complex|statistics\.\w+)\(": r"t itself for \1(t)",
-        r"\bnp\.(float|complex)(\d+)\(": r"t.astype(np.\1\2) for np.\1\2(t)",
-        r"\b(vectorize|frompyfunc)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
-        r"\bnp\.[rc]_\[": r"np.concatenate, np.stack or np.column_stack for np.r_ and np.c_",
-        r"\bnp\.(asarray_chkfinite|as(?:any|\w+ous|\w+ran)array|require)\(": r"t for np.\1(t)",
-        r"\bnp\.(array|asarray)\(": r"np.\1([t, u], like=t), np.stack([t, u]), or t itself",
-        r"\bnp\.full\(": r"np.full(shape, t, like=t), np.broadcast_to(t, shape)",
-        r"\bnp\.(full_like|arange)\(": r"funcgrad.numpy.\1",
-        r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
-        r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
-        r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
-        r"\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
-        r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",
-        r"\bPolynomial\(": r"np.polyval(c[::-1], x) for Polynomial(c)(x)",
-        r"\] *(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=[^=]|\.(fill|put)\(": r"z = np.zeros(n, like=t) for "
-        r"z = np.zeros(n), np.array(z, like=t) for any other plain z, or z = np.stack([...]) of "
-        r"all its elements",
-    }.items()
-]
+_REMEDIES = {
+    r"\bmath\.fsum\(": r"np.sum(np.stack([...])) for math.fsum([...])",
+    r"\b(c?math)\.(\w+)\(": r"np.\2(t) for \1.\2(t)",
+    r"\bstatistics\.f?(mean|median)\(": r"np.\1(np.stack([...])) for statistics.\1([...])",
+    r"\bcomplex\([^)]+,": r"t + 1j * u for complex(t, u)",
+    r"\b(float|int|complex)\(": r"t itself for \1(t)",
+    r"[\"'] *% ": r"f'{t:.2f}' for '%.2f' % t",
+    r"\bnp\.(float|complex)(\d+)\(": r"t.astype(np.\1\2) for np.\1\2(t)",
+    r"\b(assert_\w+)\(": r"\1(funcgrad.value(t), ...)",
+    r"\bma\.\w+\(": r"np.where(mask, t, 0.0), or where=mask, for a masked array",
+    r"\b(vectorize|frompyfunc)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+    r"\bnp\.fromiter\(": r"np.stack(list(...)) for np.fromiter(...)",
+    r"\bnp\.([rc]_)\[": r"np.concatenate, np.column_stack or funcgrad.numpy.\1 for np.\1",
+    r"\bnp\.[mo]grid\[": r"np.meshgrid of np.linspace or funcgrad.numpy.arange",
+    r"\bnp\.(ndenumerate|nditer)\(": r"t[i] for i in np.ndindex(t.shape), not np.\1(t)",
+    r"\bas_strided\(": r"np.lib.stride_tricks.sliding_window_view, or an index",
+    r"\bnp\.(asarray_chkfinite|as(?:any|\w+ous|\w+ran)array|require)\(": r"t for np.\1(t)",
+    r"\bnp\.(array|asarray)\(": r"np.stack([t, u]) for np.\1([t, u]), t for np.\1(t), or "
+    r"funcgrad.numpy.\1 for either",
+    r"\bnp\.full\(": r"np.broadcast_to(t, shape), or funcgrad.numpy.full to write to",
+    r"\bnp\.(full_like|arange)\(": r"funcgrad.numpy.\1",
+    r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
+    r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
+    r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
+    r"(?<!\bnp)\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
+    r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",
+    r"\bpolynomial\.polyval\(|\bPolynomial\(": r"np.polyval(c[::-1], x) for Polynomial(c)(x)",
+    r"\b(cheb|leg|lag|herme?)val\(": r"\1vander(x, len(c) - 1) @ c for \1val(x, c)",
+    r"\] *(?:[-+*/%@&|^]|//|\*\*|<<|>>)?=[^=]|\.(fill|put)\(": r"z = np.zeros(n, like=t) for "
+    r"z = np.zeros(n), np.array(z, like=t) for any other plain z, funcgrad.numpy.zeros(n) if "
+    r"t may be a number, or z = np.stack([...]) of all its elements",
+    r"\bnp\.([\w.]+)\(\[": r"np.\1(np.stack([t, u])) for np.\1([t, u])",
+}
+
+#: The same for lines that call other libraries, which want plain arrays.
+_IN_LIBRARIES = {
+    r"\b(logsumexp|softmax|log_softmax)\(": r"funcgrad.nn.\1",
+    r"\b(odeint|solve_ivp)\(": r"funcgrad.odeint for \1",
+    r"\b(minimize|root|root_scalar|fsolve|brentq)\(": r"funcgrad.implicit_root, with \1 to solve",
+    r"\b(solve_triangular|cho_solve|lu_solve)\(": r"np.linalg.solve for \1",
+    r"\blinalg\.(solve|inv|det|norm|cholesky|qr|svd|eigh?|pinv|lstsq)\(": r"np.linalg.\1",
+    r"\bfft\.(\w+)\(": r"np.fft.\1",
+    r"": r"it in NumPy functions, or give what is called there a rule by funcgrad.custom_vjp",
+}
 
 
 def blamed() -> tuple[str, str]:
@@ -73,10 +94,13 @@ def blamed() -> tuple[str, str]:
     place of that line; each is empty where it is not known."""
     frame: Any = sys._getframe(1)
     found = None
+    remedies = _REMEDIES
     while frame is not None:
         name = frame.f_code.co_filename
         if found is None and not name.startswith(_OURS):
             found = frame
+            if name.startswith(_INSTALLED):
+                remedies = _IN_LIBRARIES
         if not name.startswith(_LIBRARIES):
             found = frame
             break
@@ -87,6 +111,6 @@ def blamed() -> tuple[str, str]:
     line = linecache.getline(name, number).strip()
     if not line:
         return "", ""
-    matches = ((pattern.search(line), remedy) for pattern, remedy in _REMEDIES)
-    remedies = (match.expand(remedy) for match, remedy in matches if match)
-    return f" at {Path(name).name}:{number}, {line},", next(remedies, "")
+    matches = ((re.search(pattern, line), remedy) for pattern, remedy in remedies.items())
+    expanded = (match.expand(remedy) for match, remedy in matches if match)
+    return f" at {Path(name).name}:{number}, {line},", next(expanded, "")

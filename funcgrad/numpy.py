@@ -206,3 +206,29 @@ def vectorize(pyfunc: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         return np.reshape(np.stack(results), shape)
 
     return vectorized
+
+
+class _Joined:
+    """``np.r_`` and ``np.c_``, whose parts may be traced."""
+
+    def __init__(self, plain: Any, join: Callable[[list[Any]], Any]) -> None:
+        self.plain, self.join = plain, join
+
+    def __getitem__(self, parts: Any) -> Any:
+        if not holds_tracer(parts):
+            return self.plain[parts]
+        parts = parts if isinstance(parts, tuple) else (parts,)
+        if isinstance(parts[0], str):
+            raise UnsupportedError(
+                f"np.r_[{parts[0]!r}, t]: how traced values are joined is said by a function. "
+                f"Write np.concatenate, np.stack or np.column_stack."
+            )
+        return self.join([np.r_[p] if isinstance(p, slice) else asarray(p) for p in parts])
+
+
+def _columns(parts: list[Any]) -> Any:
+    return np.concatenate([p if np.ndim(p) > 1 else np.reshape(p, (-1, 1)) for p in parts], -1)
+
+
+r_ = _Joined(np.r_, lambda parts: np.concatenate([np.atleast_1d(p) for p in parts]))
+c_ = _Joined(np.c_, _columns)

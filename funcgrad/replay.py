@@ -31,7 +31,7 @@ from .pull import Like
 from .rules.writable import replayed
 from .tape import TO_OPERAND, TO_PART, Tape
 from .trace import Trace
-from .transform import check_function, named
+from .transform import check_function, named, running
 from .vmap import Batch
 from .walk import SETTLED, pulled
 
@@ -187,7 +187,8 @@ class _Segment:
     def _pull(self, g: Any, _: Any) -> list[Any]:
         """The cotangents of ``parents`` from those of the results."""
         tape = self.tape
-        with tape.lock, _open([tape, *self.through]), _apart(tape, self._reusing) as edges:
+        again = _apart(tape, self._reusing)
+        with tape.lock, running(), _open([tape, *self.through]), again as edges:
             self.place = 0
             self.constants_again: list[Sum] = []
             first = next(tape.nodes)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -48,6 +50,16 @@ _RUNNING: ContextVar[bool] = ContextVar("running", default=False)
 def is_running() -> bool:
     """Whether a transform runs a function, of which the caller is a part."""
     return _RUNNING.get()
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """A transform runs a function again meanwhile, after its end."""
+    before = _RUNNING.set(True)
+    try:
+        yield
+    finally:
+        _RUNNING.reset(before)
 
 
 def run(trace: Trace, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
@@ -142,9 +154,12 @@ def check_input(
             f"differentiated. Pass np.asarray(x)."
         )
     if not is_number(leaf) or not (hasattr(leaf, "dtype") or type(leaf) in WEAK):
+        is_own = type(leaf).__module__ not in ("builtins", "numpy")
+        node = ", or make the class a pytree, by @dataclass or funcgrad.tree.register_node"
         raise TypeError(
-            f"{where} is {described(leaf)}, which has no gradient. "
-            f"Differentiate with respect to floats and arrays; pass the rest as other arguments."
+            f"{where} is {described(leaf)}, which has no gradient. Differentiate with respect to "
+            f"floats and arrays; pass the rest as other arguments{_or_static(where)}"
+            f"{node if is_own else ''}."
         )
     like = Like(leaf)
     if like.dtype.kind == "c":
@@ -153,12 +168,22 @@ def check_input(
             f"supported. Pass the real and the imaginary part as two arguments."
         )
     if not allow_int:
-        zeros = "" if allow_int is None else ", or pass allow_int=True for zeros"
+        zeros = (
+            ", or close over a constant"
+            if allow_int is None
+            else ", or pass allow_int=True for zeros"
+        )
         instead = "x.astype(float)" if like.shape or hasattr(leaf, "dtype") else f"float({leaf})"
         raise TypeError(
             f"{where} has dtype {like.dtype} and shape {like.shape}; integers have no gradient. "
-            f"Write {instead}{zeros}."
+            f"Write {instead}{_or_static(where)}{zeros}."
         )
+
+
+def _or_static(where: Any) -> str:
+    """What else to write where the leaf is a field of a dataclass, as its name ends in .field."""
+    field = re.search(r"\.(\w+)$", str(where))
+    return f', or make {field[1]} a field(metadata={{"static": True}})' if field else ""
 
 
 def check_outputs(outs: list[Any], paths: Any, label: str) -> None:

@@ -49,9 +49,9 @@ class Batch(Trace):
     def look(self, tracer: Tracer, convert: Callable[[Any], Any], what: str) -> NoReturn:
         raise TypeError(
             f"{what} asks for one value where there are {self.size} examples ({self.label}). "
-            f"Write np.where(condition, x, y) for if, np.take_along_axis for table[t], "
-            f"x[t + np.arange(n)] for x[t : t + n], funcgrad.cond or funcgrad.while_loop for what "
-            f"depends on the example; print(t) shows all of them."
+            f"Write np.where(condition, x, y) for if, funcgrad.numpy.take(table, t, axis=0) for "
+            f"table[t], x[t + np.arange(n)] for x[t : t + n], funcgrad.cond or "
+            f"funcgrad.while_loop for what depends on the example; print(t) shows all of them."
         )
 
     def lose(
@@ -60,8 +60,8 @@ class Batch(Trace):
         where, remedy = blamed()
         raise DerivativeLostError(
             f"{what}{where} would turn {self.size} examples of shape {tracer.shape} and dtype "
-            f"{tracer.dtype} into one plain array ({self.label}). Write np.take_along_axis for "
-            f"table[t] and np.take(table, t), {remedy or instead}."
+            f"{tracer.dtype} into one plain array ({self.label}). Write "
+            f"funcgrad.numpy.take(table, t, axis=0) for table[t], or {remedy or instead}."
         )
 
     def stack(self, t: Any) -> Any:
@@ -145,6 +145,9 @@ class _Names:
         name, *rest = self.structure.paths()[i][1:]
         what = f"argument {name.key}"
         return f"{what}, leaf {tree.keystr(tuple(rest))}" if rest else what
+
+    def is_keyword(self, i: int) -> bool:
+        return self.structure.paths()[i][0].key == 1
 
 
 def check_count(n: Any, what: str, least: int, label: str) -> int:
@@ -245,9 +248,13 @@ def _in_front(x: Any, axis: int | None, i: int, names: _Names, label: str) -> An
         return x
     ndim = np.ndim(x) if isinstance(x, np.ndarray | Tracer) else 0
     if not -ndim <= axis < ndim:
+        shared = (
+            "Keyword arguments are mapped along axis 0: close over those that all examples share."
+            if names.is_keyword(i)
+            else "in_axes says None for what is the same for all examples."
+        )
         raise ValueError(
-            f"{label}: {names[i]}: {described(x)} has no axis {axis} to map over. "
-            f"in_axes says None for what is the same for all examples."
+            f"{label}: {names[i]}: {described(x)} has no axis {axis} to map over. {shared}"
         )
     if not is_number(x) or type(x) not in (np.ndarray, np.memmap, Tracer):
         raise TypeError(

@@ -429,7 +429,10 @@ METHODS = {
         (lambda f, x: f.accumulate(x), A),
         (lambda f, x: f.accumulate(x, axis=1, dtype=np.float64), A),
     ],
-    "ufunc.reduceat": [(lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A)],
+    "ufunc.reduceat": [
+        (lambda f, x: f.reduceat(x, [0, 2, 1], axis=1), A),
+        (lambda f, x: f.reduceat(x, [1, 0, 1]), A),
+    ],
     "ufunc.outer": [(lambda f, x, y: f.outer(x, y, dtype=np.float64), A, V)],
 }
 

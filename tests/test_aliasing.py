@@ -31,7 +31,9 @@ np.choose(0,[m])  np.clip(m,None,None)  np.block(m)  np.array(m,copy=None,like=m
 np.concatenate([m])  np.stack([m])[0]  np.block([[m]])  np.roll(m,0)
 np.meshgrid(m[0],m[1])[0]  np.sort(m)  np.tril(m,5)  np.resize(m,(3,3))  np.sum(m,axis=())
 np.linalg.matrix_transpose(m)  np.linalg.matrix_power(m,1)  np.array(m,like=m)
-np.asarray(m,like=m)""".split()
+np.asarray(m,like=m)  np.logaddexp.reduce(m[:1],keepdims=True)  np.subtract.reduce(m[:1])[None]
+np.fmax.accumulate(m[:1])  np.subtract.accumulate(m[:1])  np.fmin.reduceat(m,[0,1,2])
+np.diff(m,n=0)  np.diff(m,append=m[:,:1])""".split()
 #: Views that NumPy, or funcgrad, does not let write: they see what is written to m.
 READ_ONLY = """np.diag(m)  m.diagonal(1)  np.broadcast_to(m,(2,3,3))  np.einsum('ij->ji',m)
 np.einsum('ii->i',m)  np.lib.stride_tricks.sliding_window_view(m,2,axis=0)""".split()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
+import funcgrad.numpy as fnp
 from funcgrad import verbs
 
 RNG = np.random.default_rng(0)
@@ -308,6 +309,16 @@ def steps(policy):
         return np.sum(x)
 
     return f
+
+
+def test_arrays_of_funcgrad_numpy_are_made_again():
+    def f(x):
+        z = fnp.zeros((2, 4))
+        z[0] = np.sin(x)
+        z[1, :2] += x[:2]
+        return np.sum(z**2)
+
+    np.testing.assert_array_equal(fg.grad(fg.checkpoint(f))(X), fg.grad(f)(X))
 
 
 POLICIES = [fg.checkpoint_policies.nothing_saveable, lambda name, keywords: name == "sin"]

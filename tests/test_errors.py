@@ -1,15 +1,21 @@
 """What goes wrong is said by name: what was asked, what was got, what to write instead."""
 
 import array
+import cmath
 import copy
+import dataclasses
+import linecache
 import math
 import pickle
+import re
+import statistics
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad import grad, jacrev, jvp, value_and_grad, vjp
+from funcgrad import errors, grad, jacrev, jvp, value_and_grad, vjp
 
 VECTOR = np.array([1.0, 2.0, 3.0])
 
@@ -49,6 +55,35 @@ def test_argument(transform, argument, message):
     assert f"{'grad' if transform is value_and_grad else transform.__name__} of" in str(
         caught.value
     )
+
+
+class Net:
+    def __init__(self):
+        self.w = VECTOR
+
+
+def test_an_instance_is_told_how_to_become_a_pytree():
+    with pytest.raises(TypeError, match=r"leaf \[0\] is .*Net.*dataclass or .*register_node"):
+        grad(lambda nets: nets[0].w[0])([Net()])
+
+
+@dataclasses.dataclass
+class Model:
+    w: float
+    depth: int = 2
+    name: str = "model"
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        (Model(1.0, 2, None), r"leaf \.depth .* make depth a field"),
+        (Model(1.0, 2.0), r"make name a"),
+    ],
+)
+def test_a_field_of_a_dataclass_is_told_how_to_become_static(model, message):
+    with pytest.raises(TypeError, match=message):
+        grad(lambda model: model.w)(model)
 
 
 def test_argument_is_named_by_its_position():
@@ -227,7 +262,6 @@ LOST = {
     "float": (lambda t: float(t) * t, r"float\(t\).*value\(t\)"),
     "complex": (lambda t: complex(t) * t, r"complex\(t\).*value\(t\)"),
     "math.sin": (lambda t: math.sin(t), r"np\.sin\(t\) for math\.sin\(t\)"),
-    "math.floor": (lambda t: math.floor(t) * t, r"value\(t\)"),
     "math.fsum": (lambda t: math.fsum([t, t]), r"value\(t\)"),
     "array.array": (lambda t: array.array("d", [t])[0], r"value\(t\)"),
     "item": (lambda t: t.item() * t, r"t\.item\(\)"),
@@ -396,3 +430,73 @@ def remedied(x):
 def test_an_error_names_the_line_and_the_remedy(x, words):
     with pytest.raises(fg.DerivativeLostError, match=rf"test_errors\.py:\d+, {words}"):
         grad(remedied)(np.array(x))
+
+
+#: What loses a derivative, and what the error says to write.
+REMEDIES = {
+    "math.hypot(t[0], t[1])": "np.hypot(t) for math.hypot(t)",
+    "cmath.exp(1j * t[0])": "np.exp(t) for cmath.exp(t)",
+    "math.fsum(t)": "np.sum(np.stack([...])) for math.fsum([...])",
+    "statistics.fmean(t)": "np.mean(np.stack([...])) for statistics.mean([...])",
+    "complex(t[0], t[1])": "t + 1j * u for complex(t, u)",
+    "float(t[0])": "t itself for float(t)",
+    "'%.2f' % t[0]": "f'{t:.2f}' for '%.2f' % t",
+    "np.float32(t[0])": "t.astype(np.float32) for np.float32(t)",
+    "np.testing.assert_allclose(t, 1.0)": "assert_allclose(funcgrad.value(t), ...)",
+    "np.ma.array(t, mask=t > 2)": "np.where(mask, t, 0.0), or where=mask",
+    "np.vectorize(math.sin)(t)": "funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+    "np.fromiter((u * u for u in t), float)": "np.stack(list(...)) for np.fromiter(...)",
+    "np.c_[t, t]": "np.concatenate, np.column_stack or funcgrad.numpy.c_ for np.c_",
+    "np.mgrid[0 : t[2]]": "np.meshgrid of np.linspace or funcgrad.numpy.arange",
+    "[u for i, u in np.ndenumerate(t)]": "t[i] for i in np.ndindex(t.shape)",
+    "np.lib.stride_tricks.as_strided(t, (2,))": "np.lib.stride_tricks.sliding_window_view",
+    "np.require(t)": "t for np.require(t)",
+    "np.asarray(t, float)": "np.stack([t, u]) for np.asarray([t, u]), t for np.asarray(t), or "
+    "funcgrad.numpy.asarray for either",
+    "np.full(3, t[0])": "np.broadcast_to(t, shape), or funcgrad.numpy.full",
+    "np.arange(t[2])": "funcgrad.numpy.arange",
+    "np.random.default_rng(0).normal(t)": "a + b * rng.normal(size=n)",
+    "VECTOR.dot(t)": "np.dot(x, t) for x.dot(t), which does not ask t",
+    "np.dot([t[0], 1.0], VECTOR[:2])": "np.dot(np.stack([t, u])) for np.dot([t, u])",
+    "np.linalg.norm([t[0], t[1]])": "np.linalg.norm(np.stack([t, u]))",
+    "np.polynomial.Polynomial(t)(2.0)": "np.polyval(c[::-1], x) for Polynomial(c)(x)",
+    "np.polynomial.legendre.legval(0.3, t)": "legvander(x, len(c) - 1) @ c for legval(x, c)",
+}
+
+
+@pytest.mark.parametrize("code, remedy", REMEDIES.items(), ids=REMEDIES)
+def test_what_the_error_says_to_write(monkeypatch, code, remedy):
+    monkeypatch.setitem(linecache.cache, "model.py", (len(code), None, [code], "model.py"))
+    names = {module.__name__: module for module in (math, cmath, statistics)}
+    names |= {"np": np, "VECTOR": VECTOR}
+    f = eval(compile(f"lambda t: {code}", "model.py", "eval"), names)
+    with pytest.raises(fg.DerivativeLostError, match=re.escape(f"at model.py:1, {code},")) as error:
+        grad(f)(VECTOR)
+    assert f"Write {remedy}" in str(error.value)
+
+
+LIBRARY = """
+import numpy as np
+def logpdf(x):
+    return np.asarray(x, float)
+logsumexp = solve_ivp = logpdf
+"""
+
+
+@pytest.mark.parametrize(
+    "call, remedy",
+    [
+        (lambda library, t: library.logsumexp(t), "Write funcgrad.nn.logsumexp, or"),
+        (lambda library, t: library.solve_ivp(t), "Write funcgrad.odeint for solve_ivp"),
+        (lambda library, t: library.logpdf([t, t]), "Write it in NumPy functions, or give what"),
+    ],
+    ids=["logsumexp", "solve_ivp", "logpdf"],
+)
+def test_another_library_wants_plain_arrays(monkeypatch, tmp_path, call, remedy):
+    library = ModuleType("library")
+    exec(compile(LIBRARY, str(tmp_path / "library.py"), "exec"), vars(library))
+    monkeypatch.setattr(errors, "_INSTALLED", (str(tmp_path),))
+    monkeypatch.setattr(errors, "_LIBRARIES", (*errors._LIBRARIES, str(tmp_path)))
+    with pytest.raises(fg.DerivativeLostError, match=r"test_errors\.py") as error:
+        grad(lambda t: call(library, t))(VECTOR)
+    assert remedy in str(error.value)

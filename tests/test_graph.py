@@ -312,3 +312,17 @@ def test_a_long_program_is_printed_without_recursion():
     lines = str(make_graph(f)(0.0)).splitlines()
     assert len(lines) == 20_002
     assert len({line.split()[0] for line in lines[1:-1]}) == 20_000
+
+
+@pytest.mark.parametrize(
+    "call, count",
+    [
+        (lambda x: np.maximum.accumulate(x), 5 * 6),
+        (lambda x: np.logaddexp.accumulate(x), 5 * 6),
+        (lambda x: np.add.reduceat(x, np.arange(0, 64, 4)), 4),
+        (lambda x: np.maximum.reduceat(x, [0, 3, 10, 13, 20, 60]), 4 * 4),
+    ],
+    ids=["maximum.accumulate", "logaddexp.accumulate", "reduceat", "reduceat of several lengths"],
+)
+def test_few_operations_for_many_elements(call, count):
+    assert len(fg.make_graph(call)(np.arange(64.0)).equations) <= count

@@ -260,6 +260,31 @@ def test_places_that_differ_between_the_examples_of_a_vmap():
     np.testing.assert_allclose(vmap(grad(total))(x, i, mask), each)
 
 
+def test_masks_that_differ_between_the_examples_of_a_vmap():
+    def f(x):
+        z = np.sin(x)
+        z[x > 0.5] = x[0, 0]
+        z[x[:, 0] > 0.0] = 3.0 * x[1]
+        return np.sum(z**2)
+
+    x = np.random.default_rng(0).standard_normal((4, 2, 3))
+    each = np.stack([grad(f)(row) for row in x])
+    np.testing.assert_allclose(vmap(grad(f))(x), each)
+
+
+@pytest.mark.parametrize("v", [lambda x, m: np.cos(x[m]), lambda x, m: x[1, 2]], ids=["v[m]", "v"])
+@pytest.mark.parametrize("at", [lambda m: m, lambda m: (m[:, 0], 1)], ids=["m", "m, i"])
+def test_masks_in_a_recording(at, v):
+    def f(x):
+        z, m = np.sin(x), at(x > 0.2)
+        z[m] = v(x, m)
+        z[m] *= 0.5
+        return np.sum(z**2)
+
+    np.testing.assert_allclose(fg.make_graph(f)(X)(X), f(X))
+    np.testing.assert_allclose(fg.make_graph(grad(f))(X)(X), grad(f)(X))
+
+
 def test_the_youngest_transform_takes_the_array():
     def outer(x):
         z = np.zeros_like(x)

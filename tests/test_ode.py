@@ -193,7 +193,11 @@ def test_what_cannot_be_solved_says_where(func, message):
         (lambda: odeint(lambda y, t: -y, 1.0, 3.0), ValueError, "times in one array"),
         (lambda: odeint(lambda y, t: -y, 1.0, [0.0, 0.0]), ValueError, "each later"),
         (lambda: odeint(lambda y, t: -y, 1.0, TS, hmax=-1.0), ValueError, "hmax must be positive"),
-        (lambda: odeint(lambda y, t: [y, y], 1.0, TS), TreeError, "in what func returns"),
+        (
+            lambda: odeint(lambda y, t: [y[1], -y[0]], np.ones(2), TS),
+            TreeError,
+            r"in what func returns is a list of 2, .* Write np.stack",
+        ),
         (lambda: odeint(lambda y, t: TS, 1.0, TS), TypeError, r"y has shape \(\).*shape \(7,\)"),
         (lambda: vmap(lambda t: swing(2.0, ts=TS * t))(TS[1:]), ValueError, "Scale time"),
     ],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad import grad, vmap
+from funcgrad import grad, vjp, vmap
 
 X = np.array([[0.4, -1.2, 0.7], [1.1, 0.3, -0.6]])
 
@@ -84,3 +84,24 @@ def test_vectorize():
     fg.check_grads(lambda x: g(x, 0.2), (X,), order=2)
     with pytest.raises(fg.UnsupportedError, match="signature"):
         grad(lambda x: fg.numpy.vectorize(np.sum, signature="(n)->()")(x))(X[0])
+
+
+JOINED = {
+    "r_": lambda n, x: n.r_[x[0], 1, 0:3, [4.0, x[0, 0]]],
+    "r_ of matrices": lambda n, x: n.r_[x, np.ones((1, 3))],
+    "c_": lambda n, x: n.c_[np.ones(2), x[:, 0], x],
+    "c_ of numbers": lambda n, x: n.c_[x[0, 0], 2.0],
+}
+
+
+@pytest.mark.parametrize("f", JOINED.values(), ids=JOINED)
+def test_r_and_c_join_traced_values(f):
+    np.testing.assert_array_equal(f(fg.numpy, X), f(np, X))
+    out, _ = vjp(lambda x: f(fg.numpy, x), X)
+    np.testing.assert_array_equal(out, f(np, X))
+    fg.check_grads(lambda x: f(fg.numpy, x), (X,), modes=["fwd", "rev"])
+
+
+def test_r_of_a_directive_is_refused():
+    with pytest.raises(fg.UnsupportedError, match=r"np\.column_stack"):
+        grad(lambda x: np.sum(fg.numpy.r_["0,2", x[0], x[1]]))(X)

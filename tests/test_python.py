@@ -1,5 +1,6 @@
 """Plain Python in a traced function: control flow, iteration, and every operator."""
 
+import math
 import operator
 
 import numpy as np
@@ -67,6 +68,7 @@ PYTHON = {
     "augmented assignment": (augmented, 2.0, 4.5),
     "int": (lambda x: int(x) * x, 2.5, 2),
     "round": (lambda x: round(x) * x, 2.6, 3),
+    "floor, ceil, trunc": (lambda x: math.floor(x) * math.ceil(x) * math.trunc(x) * x, 2.6, 12),
     "abs": (abs, -2.0, -1),
     "neg, pos": (lambda x: -x + +x - x, 2.0, -1),
     "divmod": (lambda x: sum(divmod(x, 1.5)), 2.0, 1),

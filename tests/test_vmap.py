@@ -198,6 +198,7 @@ def test_each_example_may_have_an_index_of_its_own():
     np.add.at(one, (np.arange(3)[:, None], places), 1.0)
     same(vmap(grad(lambda x, i: np.sum(x[i])))(X, places), one)
     same(vmap(lambda i: np.take_along_axis(X[0], i, axis=0))(places), X[0][places])
+    same(vmap(lambda i: fg.numpy.take(X, i, axis=0))(places % 3), X[places % 3])
 
 
 @pytest.mark.parametrize("at", [True, (True, ..., 1), ([0, 1], True), (..., False)])
@@ -233,7 +234,7 @@ def test_derivatives_of_a_map_and_maps_of_derivatives():
     "f, message",
     [
         (lambda x: x if x[0] > 0 else -x, r"bool\(t\).*3 examples.*np\.where.*funcgrad\.cond"),
-        (lambda x: Y[np.argmax(x)], r"np\.take_along_axis for table\[t\]"),
+        (lambda x: Y[np.argmax(x)], r"funcgrad\.numpy\.take\(table, t, axis=0\) for table\[t\]"),
         (lambda x: range(np.argmax(x)), r"index\(t\) asks for one value"),
         (lambda x: float(x[0]), r"float\(t\)|one plain array"),
         (lambda x: np.array(x), r"3 examples of shape \(4,\) and dtype float64"),
@@ -266,6 +267,7 @@ def test_what_has_no_single_value(f, message):
         (vmap(scaled, None), (X, Y), r"nothing is mapped over.*axis_size"),
         (vmap(scaled, (0, 2)), (X, Y), r"argument 1: shape \(3, 4\).*no axis 2 to map over"),
         (vmap(scaled), (X, 2.0), r"argument 1: shape \(\).*None for what is the same"),
+        (lambda x: vmap(scaled)(x, y=2.0), (X,), r"argument y: .* along axis 0: close over those"),
         (
             vmap(scaled, (0, {"y": 0})),
             (X, {"y": Y, "z": [Y]}),

@@ -118,15 +118,16 @@ def put(x: Any, at: Any, v: Any) -> Any:
     return set_at(x, v, at=at)
 
 
-def _put_where(x: Any, mask: Any, v: Any) -> Any:
-    """``put`` at a mask that a transform follows, so that the number of places is not known."""
-    if type(mask) is not Tracer or np.shape(v) != ():
-        raise UnsupportedError(
-            f"z[mask] = v with a traced mask takes one number for all places, and got v of shape "
-            f"{np.shape(v)}. Write np.where(mask, v, z), with v of the shape of z."
-        )
-    mask = np.reshape(mask, (*mask.shape, *[1] * (len(x.shape) - len(mask.shape))))
-    return np.where(mask, fitted(v, x.dtype, ()), x)
+def _put_where(x: Any, at: Any, v: Any) -> Any:
+    """``put`` at an index with a mask that a transform follows. The number of places is not known,
+    and does not matter where each gets the same ``v``."""
+    if type(at) is Tracer and np.ndim(v) <= x.ndim - at.ndim:
+        mask = np.reshape(at, (*at.shape, *[1] * (x.ndim - at.ndim)))
+        return np.where(mask, fitted(v, x.dtype, x.shape[at.ndim :]), x)
+    parts: list[Any] = []
+    for a in at if type(at) is tuple else (at,):
+        parts += np.nonzero(a) if type(a) is Tracer and a.dtype == bool else (a,)
+    return put(x, tuple(parts), v)
 
 
 def fitted(v: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:

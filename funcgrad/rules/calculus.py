@@ -18,7 +18,7 @@ from .shapes import astype
 _LATER, _EARLIER = slice(1, None), slice(None, -1)
 
 
-@composite(np.diff, traced=("prepend", "append"))
+@composite(np.diff, traced=("prepend", "append"), view=True)  # of itself, for n = 0
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if n < 0:
         raise ValueError(f"order must be non-negative but got {n!r}")

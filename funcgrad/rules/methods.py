@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -79,6 +80,10 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "__divmod__": lambda self, other: (self // other, self % other),
     "__rdivmod__": lambda self, other: (other // self, other % self),
     "__round__": _round,
+    **{
+        f"__{f.__name__}__": lambda self, f=f: self.owner.look(self, f, f"math.{f.__name__}(t)")
+        for f in (math.floor, math.ceil, math.trunc)
+    },
 }
 for _name in "add sub mul truediv floordiv mod matmul and or xor lshift rshift".split():
     _symbol = getattr(operator, f"__{_name}__")

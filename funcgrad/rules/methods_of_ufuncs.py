@@ -1,8 +1,8 @@
 """``reduce``, ``accumulate``, ``reduceat`` and ``outer`` of NumPy's ufuncs of two operands.
 
 Where NumPy has a function for it, that function is what runs (``np.add.reduce`` is ``np.sum`` with
-another default axis). Any other ufunc is applied again and again: to halves where it is
-associative, from left to right otherwise.
+another default axis). Any other ufunc is applied again and again: where it is associative to halves
+of many elements, so that there are few steps, and from left to right otherwise.
 """
 
 from __future__ import annotations
@@ -32,20 +32,28 @@ _ASSOCIATIVE: dict[Any, Any] = {
     np.logaddexp: -np.inf,
     np.logaddexp2: -np.inf,
     np.hypot: 0.0,
+    np.maximum: None,
+    np.minimum: None,
     np.fmax: None,
     np.fmin: None,
+    np.logical_and: True,
+    np.logical_or: False,
     np.logical_xor: False,
 }
 
 
-def _typed(x: Any, dtype: Any) -> Any:
+_LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
+
+
+def _typed(ufunc: Any, x: Any, dtype: Any) -> Any:
     x = operand(x)
+    dtype = bool if ufunc in _LOGICAL else dtype
     return x if dtype is None else astype(x, dtype)
 
 
 def _spelled_as(function: Any) -> Callable[..., Any]:
     def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
-        return call(function, (_typed(array, dtype),), {"axis": axis, **keywords})
+        return call(function, (_typed(function, array, dtype),), {"axis": axis, **keywords})
 
     return apply
 
@@ -57,7 +65,7 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
         array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False,
         initial: Any = None, where: Any = True,
     ) -> Any:  # fmt: skip
-        array = _typed(array, dtype)
+        array = _typed(ufunc, array, dtype)
         if np.ndim(array) == 0:
             return array
         rows, axes = rows_of(array, axis)
@@ -81,6 +89,8 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
                 kept = np.concatenate([np.ones(first.shape, bool), kept], axis=-1)
         halves = ufunc in _ASSOCIATIVE and kept is None
         ans = _halved(ufunc, rows, neutral) if halves else _folded(ufunc, rows, kept)
+        if rows.shape[-1] == 1:  # of which the one element is still a view
+            ans = np.copy(ans)
         if not keepdims:
             return ans
         return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(array.shape)])
@@ -111,33 +121,57 @@ def _folded(ufunc: np.ufunc, rows: Any, kept: Any) -> Any:
 
 
 def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
+    applied = _doubled if ufunc in _ASSOCIATIVE else _each_after_the_last
+
     def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
-        array = _typed(array, dtype)
+        array = _typed(ufunc, array, dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
-        if not array.shape[axis]:
-            return array
-        parts = [array[along(axis, array.ndim, 0)]]
-        for i in range(1, array.shape[axis]):
-            parts.append(ufunc(parts[-1], array[along(axis, array.ndim, i)]))
-        return np.stack(parts, axis=axis)
+        return applied(ufunc, array, axis) if array.shape[axis] > 1 else np.copy(array)
 
     return accumulate
 
 
+def _doubled(ufunc: np.ufunc, x: Any, axis: int) -> Any:
+    """Of windows of 1, 2, 4 … elements that end at each place: Hillis and Steele, "Data parallel
+    algorithms", Communications of the ACM 29, 1986."""
+
+    def part(start: int | None, end: int | None) -> Any:
+        return x[along(axis, x.ndim, slice(start, end))]
+
+    width = 1
+    while width < x.shape[axis]:
+        x = np.concatenate([part(None, width), ufunc(part(None, -width), part(width, None))], axis)
+        width *= 2
+    return x
+
+
+def _each_after_the_last(ufunc: np.ufunc, x: Any, axis: int) -> Any:
+    parts = [x[along(axis, x.ndim, 0)]]
+    for i in range(1, x.shape[axis]):
+        parts.append(ufunc(parts[-1], x[along(axis, x.ndim, i)]))
+    return np.stack(parts, axis=axis)
+
+
 def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
+    reduce = FUNCTIONS[ufunc, "reduce"]
+
     def reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
-        array = _typed(array, dtype)
+        array = _typed(ufunc, array, dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
         size = array.shape[axis]
-        starts = [int(i) for i in indices]
-        if any(not 0 <= i < size for i in starts):
+        starts = np.array([int(i) for i in indices], int)
+        if np.any((starts < 0) | (starts >= size)):
             raise IndexError(f"index {max(starts)} out-of-bounds in {ufunc.__name__}.reduceat "
                              f"[0, {size})")  # fmt: skip
+        if not starts.size:
+            return np.take(array, starts, axis)
+        lengths = np.maximum(np.diff(starts, append=size), 1)
+        groups = [np.flatnonzero(lengths == length) for length in np.unique(lengths)]
         parts = []
-        for start, end in zip(starts, [*starts[1:], size]):
-            part = array[along(axis, array.ndim, slice(start, max(end, start + 1)))]
-            parts.append(FUNCTIONS[ufunc, "reduce"](part, axis=axis))
-        return np.stack(parts, axis=axis)
+        for group in groups:  # those of one length at once
+            places = starts[group, None] + np.arange(lengths[group[0]])
+            parts.append(reduce(np.take(array, places, axis), axis=axis + 1))
+        return np.take(np.concatenate(parts, axis), np.argsort(np.concatenate(groups)), axis)
 
     return reduceat
 
