@@ -24,6 +24,7 @@ EXAMPLES = {
     ],
     "quantile": [
         (lambda x: np.quantile(x, 0.3, axis=-1), A),
+        (lambda x: np.quantile(x, 0.3), A),
         (lambda x: np.quantile(x, Q, axis=0, keepdims=True), A),
         (lambda x, q: np.quantile(x, q, axis=1), A, Q),
         *[
@@ -81,7 +82,10 @@ EXAMPLES = {
     "nanpercentile": [(lambda x: np.nanpercentile(x, 33, axis=1, keepdims=True), HOLES)],
     "nancumsum": [(lambda x: np.nancumsum(x, axis=1), HOLES)],
     "nancumprod": [(lambda x: np.nancumprod(x), HOLES)],
-    "sum": [(lambda x: np.sum(x, axis=0, initial=x[0, 1] ** 2), A)],
+    "sum": [
+        (lambda x: np.sum(x, axis=0, initial=x[0, 1] ** 2), A),
+        (lambda x: np.sum(x, axis=0, initial=np.float64(0.3)), A),
+    ],
     "prod": [(lambda x: np.prod(x, initial=2.0), A)],
     "max": [(lambda x: np.max(x, axis=0, initial=x[0, 1] / 3, where=MASK), A)],
     "min": [(lambda x: np.min(x, axis=0, initial=x[0, 1] / 3), A)],
@@ -107,6 +111,7 @@ EXAMPLES = {
         (lambda x, xp, fp: np.interp(x, xp, fp), A, np.sort(1.1 * W), V),
         (lambda x, fp: np.interp(x, [-1.0, 0.0, 1.0, 1.5], fp, left=0.0), A, V),
         (lambda x: np.interp(x, [-1.0, 0, 1], [1.0, 2, 5], x[0, 0], x[0, 1] ** 2), A),
+        (lambda x: np.interp(x, [-1.0, 0, 1], [1.0, 2, 5]), np.array(0.3)),
         (lambda x, fp: np.interp(x, [-0.9, 0.2, 0.4, 1.5], fp, period=3.0), A, V),
     ],
     "unwrap": [

@@ -5,6 +5,8 @@ pairs with it as Re(w·v), without conjugation: that is JAX's convention. Where 
 holomorphic the pairing w·v holds as it is, for then the tangent of i·v is i times that of v.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy_rows import EXAMPLES, KEYWORDS, NO_VMAP, listed
@@ -130,6 +132,17 @@ def takes_complex(call, args):
     return True
 
 
+def is_refused(call, args):
+    """Whether NumPy raises a TypeError, but for a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            call(*args)
+        except TypeError:
+            return True
+    return False
+
+
 #: These count and order real numbers; what they say of complex ones has no meaning.
 OF_REAL_NUMBERS = {"histogram", "histogram_bin_edges"}
 NUMPY_ROWS = [row for row in listed(EXAMPLES) + listed(KEYWORDS) if row[0] not in OF_REAL_NUMBERS]
@@ -145,6 +158,9 @@ def test_a_function_of_numpy(call, args):
     for variant in ([first, *args[1:]], [first, *others]):
         if takes_complex(call, variant):
             check_complex(call, variant, holomorphic=False)
+        elif is_refused(call, variant):
+            with pytest.raises(TypeError):
+                fg.vjp(call, *variant)
 
 
 CALLS = [
@@ -352,3 +368,14 @@ def test_a_pytree_of_real_and_complex_leaves():
     np.testing.assert_allclose(raveled["z"], 2 * np.conj(Z))
     np.testing.assert_allclose(raveled["r"], 2 * p["r"])
     assert [g.dtype for g in fg.tree.leaves(raveled)] == [x.dtype for x in fg.tree.leaves(p)]
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.parametrize("spread", [np.var, np.std])
+def test_a_spread_in_real_precision_is_about_the_mean_of_the_real_parts(spread):
+    z, step = np.array([1 + 1j, 2, 3 - 2j]), 1e-6
+    for t in np.eye(3) * 1j, np.eye(3) + 0j:
+        for direction in t:
+            ahead, behind = (spread(z + h * direction, dtype=float) for h in (step, -step))
+            _, slope = fg.jvp(lambda z: spread(z, dtype=float), (z,), (direction,))
+            np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-8)

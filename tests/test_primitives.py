@@ -112,6 +112,7 @@ def check_single_precision(f, args):
     _, tangent = fg.jvp(f, tuple(args32), tuple(np.ones_like(x) for x in args32))
     assert tangent.dtype == out.dtype
     assert out.dtype == plain.dtype
+    assert isinstance(plain, np.ndarray) or not isinstance(out, np.ndarray)
     exact = fg.vjp(f, *[x.astype(float) for x in args32])[1](w.astype(float))
     for got, want in zip(pullback(w), exact):
         assert got.dtype == np.float32

@@ -13,7 +13,7 @@ from ..core import Primitive, is_traced, operand
 from ..verbs import bilinear, composite, dispatched
 from ..views import apart
 from .indexing import along, getitem
-from .shapes import astype
+from .shapes import astype, scalar
 
 _LATER, _EARLIER = slice(1, None), slice(None, -1)
 
@@ -145,7 +145,7 @@ def interp(
         )
     ans = np.where(x < xp[0], fp[0] if left is None else left, ans)
     ans = np.where(x > xp[-1], fp[-1] if right is None else right, ans)
-    return np.where(np.isnan(x), x, ans)
+    return scalar(np.where(np.isnan(x), x, ans))
 
 
 def _array(x: Any) -> Any:

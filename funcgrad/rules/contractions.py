@@ -17,7 +17,7 @@ from ..pull import unbroadcast
 from ..trace import WEAK
 from ..verbs import bilinear, composite, multilinear
 from ..views import view_of
-from .shapes import cast_all
+from .shapes import cast_all, scalar
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in
 # the dimensions of the result, so neither rule needs the operand that it differentiates; over the
@@ -99,7 +99,7 @@ def vdot(a: Any, b: Any) -> Any:
 def inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(_typed(a), _typed(b))
-    return np.tensordot(a, b, axes=([-1], [-1]))
+    return scalar(np.tensordot(a, b, axes=([-1], [-1])))
 
 
 @composite(np.outer, operands=2)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..batching import along_one
 from ..verbs import composite, constant
-from .shapes import astype
+from .shapes import astype, scalar
 
 constant(np.nanargmax, batch=along_one, accepts=("axis", "keepdims"))
 constant(np.nanargmin, batch=along_one, accepts=("axis", "keepdims"))
@@ -63,7 +63,7 @@ def _extreme(function: Any, plain: Any, fill: float) -> None:
                 f"np.{function.__name__} with where= needs initial=, the result where the mask "
                 f"leaves nothing."
             )
-        return np.where(np.any(found, axis=axis, keepdims=keepdims), ans, np.nan)
+        return scalar(np.where(np.any(found, axis=axis, keepdims=keepdims), ans, np.nan))
 
 
 _extreme(np.nanmax, np.max, -np.inf)
@@ -95,7 +95,7 @@ def _spread(function: Any, plain: Any) -> None:
         ans = plain(
             kept, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, where=found, **given
         )
-        return np.where(count > ddof, ans, np.nan)
+        return scalar(np.where(count > ddof, ans, np.nan))
 
 
 _spread(np.nanvar, np.var)

@@ -15,6 +15,7 @@ from numpy.linalg import LinAlgError
 from ..batching import front
 from ..verbs import composite, reduction, rule
 from .matrices import square
+from .shapes import scalar
 
 
 def _vector_norm(x: Any, **keywords: Any) -> Any:
@@ -124,4 +125,4 @@ def cond(x: Any, p: Any = None) -> Any:
             axes = (-2, -1)
             ans = np.linalg.norm(x, p, axis=axes) * np.linalg.norm(inverse, p, axis=axes)
     # Of the zero matrix it is infinite too.
-    return np.where(np.isnan(ans) & ~np.isnan(x).any(axis=(-2, -1)), np.inf, ans)
+    return scalar(np.where(np.isnan(ans) & ~np.isnan(x).any(axis=(-2, -1)), np.inf, ans))

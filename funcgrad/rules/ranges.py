@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Primitive, frozen, operand
 from ..outputs import put_into
 from ..verbs import composite, dispatched, elementwise
-from .shapes import astype
+from .shapes import astype, scalar
 
 
 def _result(x: Any, dtype: Any) -> Any:
@@ -124,7 +124,7 @@ def nan_to_num(
     limits = np.finfo(x.dtype)
     x = np.where(np.isnan(x), nan, x)
     x = np.where(np.isposinf(x), float(limits.max) if posinf is None else posinf, x)
-    return np.where(np.isneginf(x), float(limits.min) if neginf is None else neginf, x)
+    return scalar(np.where(np.isneginf(x), float(limits.min) if neginf is None else neginf, x))
 
 
 @composite(np.real_if_close, view=True)

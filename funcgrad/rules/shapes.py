@@ -369,6 +369,11 @@ def astype(
     return (cast if dtype.kind in "fc" else to_integers)(x, dtype=dtype)
 
 
+def scalar(x: Any) -> Any:
+    """``x``, which is no array if it has no dimensions: most functions of NumPy return it so."""
+    return x if x.shape else x[()]
+
+
 @composite(np.copy)
 def copy(a: Any, order: str = "K") -> Any:
     return np.positive(a)

@@ -18,7 +18,7 @@ from ..batching import align, spread
 from ..core import Primitive, is_traced, raw
 from ..trace import WEAK
 from ..verbs import composite, rule
-from .shapes import astype
+from .shapes import astype, scalar
 from .statistics import along_axes
 
 
@@ -210,7 +210,7 @@ def quantiles(
         ans = np.where(is_number[..., -1:], ans, rows[..., -1:])
     ans = np.moveaxis(ans, -1, 0)
     kept = [1 if i in axes else n for i, n in enumerate(np.shape(a))]
-    return np.reshape(ans, (*np.shape(q), *(kept if keepdims else ans.shape[1:])))
+    return scalar(np.reshape(ans, (*np.shape(q), *(kept if keepdims else ans.shape[1:]))))
 
 
 def _real(a: Any) -> Any:
