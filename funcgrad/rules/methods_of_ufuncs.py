@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core import FUNCTIONS, call, operand
 from .indexing import along
+from .order import asked
 from .shapes import astype
 from .sorting import rows_of
 
@@ -119,7 +120,7 @@ def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
         parts = [array[along(axis, array.ndim, 0)]]
         for i in range(1, array.shape[axis]):
             parts.append(ufunc(parts[-1], array[along(axis, array.ndim, i)]))
-        return np.stack(parts, axis=axis)
+        return asked(np.stack(parts, axis=axis), ufunc.accumulate, array, axis=axis)
 
     return accumulate
 
@@ -137,7 +138,7 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
         for start, end in zip(starts, [*starts[1:], size]):
             part = array[along(axis, array.ndim, slice(start, max(end, start + 1)))]
             parts.append(FUNCTIONS[ufunc, "reduce"](part, axis=axis))
-        return np.stack(parts, axis=axis)
+        return asked(np.stack(parts, axis=axis), ufunc.reduceat, array, [0] * len(starts[:2]), axis=axis)
 
     return reduceat
 
