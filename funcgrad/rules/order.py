@@ -21,9 +21,10 @@ def example(t: Any) -> Any:
     if is_written(t):
         return t.owner.layout
     plain = raw(t)
-    if type(t) is not Tracer or not isinstance(plain, np.ndarray) or not plain.size:
+    if type(t) is not Tracer or not isinstance(plain, np.ndarray):
         return plain
-    return plain[(0,) * (plain.ndim - len(t.shape))]
+    extra = plain.ndim - len(t.shape)
+    return plain[(0,) * extra] if plain.size else np.empty(plain.shape[extra:], plain.dtype)
 
 
 def is_batched(t: Any) -> bool:
@@ -97,7 +98,7 @@ def _as_in(t: Any, array: Any) -> Any:
 def asked(t: Any, function: Callable[..., Any], *operands: Any, **keywords: Any) -> Any:
     """``t`` in the order that NumPy's result of ``function`` has, which does not depend on how
     long the axes of the operands are."""
-    if getattr(t, "ndim", 0) < 2:
+    if sum(n > 1 for n in getattr(t, "shape", ())) < 2:
         return t
     small = [_small(x) for x in operands]
     with np.errstate(all="ignore"):
