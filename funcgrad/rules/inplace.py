@@ -99,7 +99,8 @@ def asarray(
 ) -> Any:  # fmt: skip
     """``array``, and a traced value as it is where nothing is to be copied or cast."""
     is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy
-    return a if is_same and _is_in(a, order or "K") else array(a, dtype, order=order)
+    is_same = is_same and (order not in ("C", "F") or _is_in(a, order))
+    return a if is_same else array(a, dtype, order=order)
 
 
 FUNCTIONS[np.full] = full
@@ -119,10 +120,8 @@ def _laid_out(new: Any, order: str, prototype: Any = None) -> Any:
     order = order_of(order, *([] if prototype is None else [prototype]))
     if order == "F":
         return writable(new, np.empty(shape, bool, order="F"))
-    if order == "C" or prototype is None:
-        return writable(new)
-    one = example(prototype)
-    if not isinstance(one, np.ndarray) or one.ndim != len(shape):
+    one = None if order == "C" else example(prototype)
+    if not isinstance(one, np.ndarray) or one.flags.c_contiguous or one.ndim != len(shape):
         return writable(new)
     return writable(new, np.empty_like(one, shape=shape))
 
@@ -146,9 +145,7 @@ def _astype(
     if not copy and np.dtype(dtype) == x.dtype and _is_in(x, order):
         return x
     new = _cast(present(x), dtype, *args, **kwargs)
-    if is_written(x):
-        return _laid_out(new, order, x)
-    return in_order(new, x if order == "K" else order_of(order, x))
+    return _laid_out(new, order, x) if is_written(x) or order != "K" else in_order(new, x)
 
 
 FUNCTIONS[np.astype] = _astype

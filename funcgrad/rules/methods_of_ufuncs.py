@@ -138,7 +138,8 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
         for start, end in zip(starts, [*starts[1:], size]):
             part = array[along(axis, array.ndim, slice(start, max(end, start + 1)))]
             parts.append(FUNCTIONS[ufunc, "reduce"](part, axis=axis))
-        return asked(np.stack(parts, axis=axis), ufunc.reduceat, array, [0] * len(starts[:2]), axis=axis)
+        ans, two = np.stack(parts, axis=axis), [0, 0][: len(starts)]
+        return asked(ans, ufunc.reduceat, array, two, axis=axis)
 
     return reduceat
 

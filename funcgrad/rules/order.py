@@ -100,9 +100,9 @@ def asked(t: Any, function: Callable[..., Any], *operands: Any, **keywords: Any)
     long the axes of the operands are."""
     if sum(n > 1 for n in getattr(t, "shape", ())) < 2:
         return t
-    small = [_small(x) for x in operands]
+    small = {key: _small(x) for key, x in keywords.items()}
     with np.errstate(all="ignore"):
-        return in_order(t, function(*small, **keywords))
+        return in_order(t, function(*map(_small, operands), **small))
 
 
 def _small(x: Any) -> Any:

@@ -43,9 +43,7 @@ def pad(
 ) -> Any:  # fmt: skip
     if not array.ndim:
         return array
-    padded = _padded(
-        array, pad_width, mode, constant_values, end_values, stat_length, reflect_type
-    )
+    padded = _padded(array, pad_width, mode, constant_values, end_values, stat_length, reflect_type)
     return in_order(padded, order_of("A", array))
 
 

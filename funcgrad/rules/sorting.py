@@ -235,14 +235,10 @@ def _of_shares(function: Any, unit: int, skip_nan: bool) -> None:
     ) -> Any:  # fmt: skip
         share = q if unit == 1 else q / unit
         ans = quantiles(a, share, axis, keepdims, method, skip_nan, weights)
-        options = {"axis": axis, "method": method, "keepdims": keepdims}
-        if weights is None:
-            return asked(ans, function, a, q, **options)
-
-        def weighted(a: Any, q: Any, weights: Any) -> Any:
-            return function(a, q, weights=weights, **options)
-
-        return asked(ans, weighted, a, q, np.asarray(weights))
+        weights = weights if weights is None else np.asarray(weights)
+        return asked(
+            ans, function, a, q, axis=axis, method=method, keepdims=keepdims, weights=weights
+        )
 
 
 _of_shares(np.quantile, 1, skip_nan=False)

@@ -31,9 +31,7 @@ def average(
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     ans = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     ans = astype(ans, dtype) if ans.dtype != dtype else ans
-    ans = asked(
-        ans, lambda a, w: np.average(a, axis, w, keepdims=keepdims), a, given
-    )
+    ans = asked(ans, np.average, a, axis=axis, weights=given, keepdims=keepdims)
     return (ans, astype(np.broadcast_to(total, ans.shape), dtype)) if returned else ans
 
 

@@ -163,7 +163,7 @@ class Buffer(Trace):
             return content
 
     def laid_out(self, content: Any) -> Any:
-        """A new content in the order in memory that this array has, as what is made of it shall be."""
+        """A new content in the order in memory that this array has."""
         return in_order(content, "C" if self._layout is None else self._layout)
 
     def filled(self) -> Any:
