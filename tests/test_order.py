@@ -191,3 +191,84 @@ def test_an_example_is_in_order_only_where_it_is_for_numpy(name, call, args, out
         for t, a in zip(got, want, strict=True):
             if np.ndim(a) and example(t).flags.c_contiguous and t.origin is None:
                 assert views_of(example(t)) == views_of(a)
+
+
+#: What is written to, in one order in memory or another.
+MAKE = {
+    "argument": lambda x: x,
+    "sin": lambda x: np.sin(x),
+    "T": lambda x: x.T,
+    "sin T": lambda x: np.sin(x).T,
+    "sort": lambda x: np.sort(x, axis=0),
+    "full_like": lambda x: np.full_like(x, x[0, 0, 0]) * 2,
+    "take": lambda x: np.take(x, [1, 0], axis=1),
+    "list": lambda x: x[:, [0, 1]],
+    "pad": lambda x: np.pad(x, 1),
+    "part": lambda x: x[:, 1:],
+    "backwards": lambda x: x[::-1],
+    "mixed": lambda x: np.moveaxis(x, 0, 1) * np.swapaxes(x, 0, 1),
+    "written": lambda x: np.add(np.zeros_like(x), x, out=np.ones_like(x)) * x,
+}
+RESHAPE = {
+    **{f"ravel {k}": lambda y, k=k: np.ravel(y, k) for k in "CFAK"},
+    **{f"reshape {k}": lambda y, k=k: y.reshape(-1, order=k) for k in "CFA"},
+    "merged": lambda y: y.reshape(-1, y.shape[-1]),
+    "T": lambda y: y.T.reshape(-1),
+}
+
+
+def written(x, make, reshape, first):
+    y = make(x)
+    flat = reshape(y)
+    if first == "the array":
+        y[-1] = 5.0
+        y *= 0.5
+    else:
+        flat[0] = 7.0
+        flat[1:3] *= y[0, 1, 1]
+    return y, flat, np.sum(y * np.arange(float(y.size)).reshape(y.shape))
+
+
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE.keys())
+@pytest.mark.parametrize("reshape", RESHAPE.values(), ids=RESHAPE.keys())
+@pytest.mark.parametrize("first", ["the array", "the elements"])
+def test_a_write_reaches_what_it_reaches_in_numpy(make, reshape, first):
+    def f(x):
+        return written(x, make, reshape, first)
+
+    for x, changed in zip(layouts(C), layouts(C), strict=True):
+        want = f(changed)
+        for got in (fg.vjp(f, x)[0], fg.jvp(f, (x,), (x,))[0]):
+            for a, b in zip(got, want, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-14)
+
+
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE.keys())
+@pytest.mark.parametrize("reshape", RESHAPE.values(), ids=RESHAPE.keys())
+@pytest.mark.parametrize("outer", [True, False])
+def test_a_write_under_vmap_reaches_the_same_or_is_refused(make, reshape, outer):
+    def f(x):
+        return written(x, make, reshape, "the elements")
+
+    for x in dense(C):
+        want = f(x.copy("K"))
+        try:
+            got = fg.vmap(f)(stack_of(x, outer))
+        except (TypeError, fg.UnsupportedError) as error:
+            assert "in memory" in str(error)
+            continue
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_allclose(a, np.stack([b, b]), rtol=1e-14)
+
+
+def test_an_order_in_memory_is_differentiated():
+    def f(x):
+        y = np.sort(x, axis=0)
+        np.ravel(y, "K")[1:4] *= x[0, 1, 1]
+        return np.sum(np.ravel(y * y, "K") * np.arange(24.0))
+
+    for x, v in zip(layouts(C), layouts(draw(C.shape, seed=1)), strict=True):
+        step = 1e-6 * v
+        slope = (f(x + step) - f(x - step)) / 2e-6
+        np.testing.assert_allclose(np.sum(fg.grad(f)(x) * v), slope, rtol=1e-7)
+        np.testing.assert_allclose(fg.jvp(f, (x,), (v,))[1], slope, rtol=1e-7)

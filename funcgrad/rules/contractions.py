@@ -16,7 +16,7 @@ from ..core import FUNCTIONS
 from ..pull import unbroadcast
 from ..trace import WEAK
 from ..verbs import bilinear, composite, multilinear
-from .order import asked, in_order, order_of, view_of
+from .order import asked, each_in_order, example, in_order, order_of, small, view_of
 from .shapes import cast_all
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in
@@ -179,7 +179,12 @@ def _einsum_stacks(
     label = next(a for a in _LETTERS if a not in subscripts)
     terms = [label * own + term for own, term in zip(mine, inputs.split(","))]
     lifted = f"{','.join(terms)}->{label}{output}"
-    return primitive(*operands, **{**keywords, "subscripts": lifted})
+    ans = primitive(*operands, **{**keywords, "subscripts": lifted})
+    if not keywords["optimize"] or not size:
+        return ans
+    # In the order of each product, which the batch axis may change.
+    one = [small(example(x)[0] if own else x) for x, own in zip(operands, mine)]
+    return each_in_order(ans, primitive(*one, **keywords))
 
 
 #: ``np.einsum`` of its operands, by explicit subscripts without an ellipsis.

@@ -180,6 +180,9 @@ def _writer(function: Any) -> Callable[[Callable[..., None]], Callable[..., None
 @_writer(np.copyto)
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     new = joined(src)
+    extra = max(np.ndim(new) - dst.ndim, 0)
+    if extra and np.shape(new)[:extra] == (1,) * extra:
+        new = np.reshape(new, np.shape(new)[extra:])
     if where is not True:
         new = np.where(where, new, dst)
     elif type(new) is Tracer:

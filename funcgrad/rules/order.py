@@ -89,6 +89,14 @@ def alike(
     return _as_in(primitive.apply(*operands, **keywords), operands[0])
 
 
+def each_in_order(stack: Any, one: Any) -> Any:
+    """A stack of examples that have their axes in memory in the order of those of ``one``."""
+    axes = memory_axes(one)
+    if memory_axes(example(stack)[0]) == axes:
+        return stack
+    return in_memory(stack, axes=(0, *(axis + 1 for axis in axes)))
+
+
 def _as_in(t: Any, array: Any) -> Any:
     """``t`` with its axes in the order in memory that those of ``array`` have."""
     axes = memory_axes(array)
@@ -100,12 +108,13 @@ def asked(t: Any, function: Callable[..., Any], *operands: Any, **keywords: Any)
     long the axes of the operands are."""
     if sum(n > 1 for n in getattr(t, "shape", ())) < 2:
         return t
-    small = {key: _small(x) for key, x in keywords.items()}
+    options = {key: small(x) for key, x in keywords.items()}
     with np.errstate(all="ignore"):
-        return in_order(t, function(*map(_small, operands), **small))
+        return in_order(t, function(*map(small, operands), **options))
 
 
-def _small(x: Any) -> Any:
+def small(x: Any) -> Any:
+    """A short array in the order in memory of the array ``x``."""
     one = example(x)
     if not isinstance(one, np.ndarray):
         return one

@@ -34,7 +34,7 @@ import numpy as np
 from ..core import WRITING, Primitive, Tracer, bind, frozen, is_written, present, raw
 from ..pull import Like, gather
 from ..trace import Trace, births
-from .assignment import fitted, put
+from .assignment import fitted, of_parts, put
 from .indexing import anywhere, getitem, is_basic
 from .order import example, in_order
 
@@ -326,7 +326,9 @@ class View(Buffer):
         if self.base.is_doubtful(function):
             raise TypeError(_doubt(f"what else {written} would change"))
         is_linear = isinstance(function, Primitive) and self.dtype == self.base.dtype
-        if not (is_linear or "at" in keywords) or not self.layout.flags.writeable:
+        name = getattr(function, "name", "")
+        is_part = name in ("real", "imag") and not is_linear
+        if not (is_linear or is_part or "at" in keywords) or not self.layout.flags.writeable:
             raise TypeError(
                 f"{written} cannot change this view, which is read-only. Write to the array that "
                 f"it is a view of, or to a copy, np.copy(z)."
@@ -336,6 +338,10 @@ class View(Buffer):
         fresh = fresh or not whole
         if "at" in keywords:
             return keywords["at"], new, fresh
+        if is_part:
+            z = self.base.current()
+            parts = (new, np.imag(z)) if name == "real" else (np.real(z), new)
+            return ..., of_parts(*parts), True
         # These operations only rearrange, so that their transposes undo them.
         pull = function.pulls[0]  # type: ignore[attr-defined]
         residuals = gather(pull, 0, [Like(self.base.layout), None], keywords, lambda r, k: r)
