@@ -620,4 +620,4 @@ REAL_ONLY = {
     *("fft.rfft", "fft.ihfft"),
 }
 #: Parts of the derivatives of these.
-REAL_HELPERS = {"softmax_of_two", "over_square", "gate", "i0_derivative"}
+REAL_HELPERS = {"softmax_of_two", "over_square", "gate", "i0_derivative", "of_parts"}

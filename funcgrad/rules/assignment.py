@@ -106,7 +106,8 @@ set_at_traced: Primitive = rule(
 
 
 def _of_parts(x: Any, y: Any) -> Any:
-    z = np.empty(np.shape(x), np.result_type(x, y, np.complex64))
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # one of them may be for all examples
+    z = np.empty(shape, np.result_type(x, y, np.complex64))
     z.real, z.imag = x, y
     return z
 
