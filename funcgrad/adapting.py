@@ -126,8 +126,8 @@ def _check_keyword(function: Any, name: str, given: Any, keywords: frozenset[str
         )
     if name == "order" and given not in ("C", "F"):
         raise UnsupportedError(
-            f"{called}: order={given!r} depends on the memory layout, which has no derivative "
-            f"rule. Write order='C' or order='F'."
+            f"{called}: order={given!r} depends on the order of elements in memory, which under "
+            f"vmap is not that of an example alone. Write order='C' or order='F'."
         )
     if holds_tracer(given):
         raise UnsupportedError(

@@ -1,13 +1,12 @@
-"""What shares memory with what: results that must not, and those that NumPy makes a view."""
+"""Results that share no memory with anything, and arguments that are not to be changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .core import Tracer, frozen, is_written, seen
+from .core import Tracer, frozen
 
 
 def unchanged(t: Any) -> Any:
@@ -30,10 +29,3 @@ def apart(t: Any) -> Any:
         is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
         return t if is_whole else t.owner.duplicated(t)
     return t if t.origin is None else frozen(t)
-
-
-def view_of(x: Any, function: Callable[[Any], Any], compute: Callable[[Any], Any]) -> Any:
-    """``compute(x)``, which is ``function(x)`` and NumPy's view of x, one that does not write."""
-    if is_written(x):
-        return x.owner.view(function, {})
-    return seen(compute(x), x, function, {})

@@ -227,6 +227,8 @@ GENERAL = [
     General("cast", lambda x: x.real.astype(np.float32).astype(np.float64) * 0 + x, (A,)),
     General("real", lambda x: np.real(x) + x.real, (A,)),
     General("imag", lambda x: np.imag(x) + x, (A,)),
+    General("of_parts", lambda x, y: abs(own("of_parts")(x, y)) ** 2, (A, A + 1.0)),
+    General("in_memory", lambda x: own("in_memory")(x, axes=(2, 0, 1)), (C,)),
     # Indexing
     General("index", lambda x: x[1], (A,)),
     General("index", lambda x: x[1:, ::-2], (A,)),
@@ -618,4 +620,4 @@ REAL_ONLY = {
     *("fft.rfft", "fft.ihfft"),
 }
 #: Parts of the derivatives of these.
-REAL_HELPERS = {"softmax_of_two", "over_square", "gate", "i0_derivative"}
+REAL_HELPERS = {"softmax_of_two", "over_square", "gate", "i0_derivative", "of_parts"}

@@ -455,7 +455,7 @@ def write_to(make):
     [
         lambda z: np.broadcast_to(z, (2, 2, 3)),
         lambda z: np.diagonal(z),
-        lambda z: z.astype(complex).real,
+        lambda z: np.lib.stride_tricks.sliding_window_view(z, 2, 1),
     ],
 )
 def test_read_only_views(make):
@@ -577,3 +577,47 @@ def test_a_loop_of_writes_is_linear():
         return np.sum(z)
 
     assert len(fg.make_graph(f)(0.5).equations) == n + 2
+
+
+def test_parts_of_complex_numbers_are_written_to():
+    def f(z, v):
+        z = z * 2
+        rows = z.T
+        z.real = v
+        z.imag[0] = 2 * v[1]
+        part = rows.real
+        part[1, :] *= 3.0
+        z.imag += part.T
+        return rows.copy(), part.copy()
+
+    z, v = np.array([[1 + 2j, 3 - 1j], [5j, 2.0]]), np.array([1.0, 4.0])
+    want = f(z, v)
+    for got in (fg.vjp(f, z, v)[0], fg.jvp(f, (z, v), (z, v))[0]):
+        for a, b in zip(got, want, strict=True):
+            np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(vmap(f)(np.stack([z, z]), np.stack([v, v]))[0][1], want[0])
+    fg.check_grads(lambda z, v: np.sum(np.abs(f(z, v)[0] + 0.3) ** 2), (z, v), order=2)
+
+    def infinite(x):
+        z = x + 0j
+        z.imag = np.inf
+        return np.real(z)
+
+    np.testing.assert_array_equal(fg.vjp(infinite, v)[0], v)
+
+    def of_real(x):
+        x.imag = 1.0
+
+    with pytest.raises(TypeError, match="imaginary part"):
+        vjp(of_real, v)
+
+
+def test_copyto_takes_axes_of_length_one_in_front():
+    def f(x):
+        y = 2.0 * x
+        np.copyto(y, 5.0 * x[None, None], where=x > 1.0)
+        return y
+
+    x = np.array([1.0, 4.0])
+    np.testing.assert_array_equal(vjp(f, x)[0], f(x))
+    np.testing.assert_array_equal(vmap(f)(x[None])[0], f(x))

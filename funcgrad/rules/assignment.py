@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..batching import lead, spread
+from ..batching import aligned, lead, spread
 from ..core import Primitive, Tracer, call, holds_tracer, operand, present
 from ..errors import UnsupportedError
-from ..verbs import rule
+from ..verbs import linear, rule
 from .indexing import (
     array_axes,
     example_numbers,
@@ -102,6 +102,22 @@ set_at_traced: Primitive = rule(
         ),
     ],
     batch=_set_traced_stack,
+)
+
+
+def _of_parts(x: Any, y: Any) -> Any:
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # one of them may be for all examples
+    z = np.empty(shape, np.result_type(x, y, np.complex64))
+    z.real, z.imag = x, y
+    return z
+
+
+#: The complex array of these real and imaginary parts. (x + 1j * y is NaN where y is infinite.)
+of_parts: Primitive = linear(
+    _of_parts,
+    lambda g, i: np.real(g) if i == 0 else -np.imag(g),
+    batch=aligned,
+    variadic=True,
 )
 
 

@@ -13,6 +13,7 @@ from ..core import Primitive, is_traced, operand
 from ..verbs import bilinear, composite, dispatched
 from ..views import apart
 from .indexing import along, getitem
+from .order import in_order
 from .shapes import astype, scalar
 
 _LATER, _EARLIER = slice(1, None), slice(None, -1)
@@ -70,7 +71,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     spacings = spacings if len(spacings) == len(axes) else spacings * len(axes)
     if edge_order > 2:
         raise ValueError("'edge_order' greater than 2 not supported")
-    slopes = [_slope(f, h, i, edge_order) for h, i in zip(spacings, axes)]
+    slopes = [in_order(_slope(f, h, i, edge_order), f) for h, i in zip(spacings, axes)]
     slopes = apart(slopes)
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
@@ -162,7 +163,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, period: float = 2 * math
     # What is added is a whole number of periods, and constant.
     turns = np.rint(np.where(np.abs(step) < discont, 0.0, wrapped - step) / period) * period
     edge = np.zeros([1 if i == axis else n for i, n in enumerate(p.shape)], turns.dtype)
-    return p + np.cumsum(np.concatenate([edge, turns], axis=axis), axis=axis)
+    return in_order(p + np.cumsum(np.concatenate([edge, turns], axis=axis), axis=axis), p)
 
 
 # Convolution: every mode is a part of the full one.
@@ -207,7 +208,7 @@ def _mode(mode: Any) -> str:
 def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     if _mode(mode) == "same" and np.shape(a)[0] < np.shape(v)[0]:
         # The middle of an even number of values is then the other of two.
-        return np.conj(np.correlate(v, a, mode))[::-1]
+        return in_order(np.conj(np.correlate(v, a, mode))[::-1], "C")
     return np.convolve(a, np.conj(v)[::-1], mode)
 
 

@@ -13,8 +13,8 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..adapting import written
 from ..core import frozen, is_traced, operand
 from ..verbs import composite, dispatched
-from ..views import view_of
 from .indexing import along, getitem
+from .order import in_order, order_of, view_of
 from .shapes import astype
 
 
@@ -33,7 +33,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
         if np.result_type(condition).kind != "b":
             raise TypeError("invalid entry in condlist: should be boolean ndarray")
         ans = np.where(condition, choice, ans)
-    return astype(ans, dtype) if ans.dtype != dtype else ans
+    return in_order(astype(ans, dtype) if ans.dtype != dtype else ans, "C")
 
 
 @dispatched(np.piecewise)
@@ -60,7 +60,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
             # On the elements of its piece alone, where what they are can be known.
             piece = _on_piece(x, condition, function, args, kw)
         ans = np.where(condition, piece, ans)
-    return astype(ans, x.dtype) if ans.dtype != x.dtype else ans
+    return in_order(astype(ans, x.dtype) if ans.dtype != x.dtype else ans, x)
 
 
 def _on_piece(x: Any, condition: Any, function: Any, args: Any, kw: Any) -> Any:
@@ -105,7 +105,9 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, arr.ndim)
-    return getitem(arr, along(axis, arr.ndim, np.delete(np.arange(arr.shape[axis]), obj)))
+    rest = getitem(arr, along(axis, arr.ndim, np.delete(np.arange(arr.shape[axis]), obj)))
+    is_range = isinstance(obj, slice) or (np.size(obj) == 1 and np.asarray(obj).dtype != bool)
+    return in_order(rest, order_of("A", arr)) if is_range else rest
 
 
 @composite(np.insert, operands=3)
@@ -125,12 +127,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
                                            + np.shape(values)), axis)  # fmt: skip
         count = 1
     else:
-        obj = np.asarray(obj)
+        obj = np.asarray(obj) if len(obj) else np.empty(0, int)
         count = int(np.count_nonzero(obj)) if obj.dtype == bool else obj.size
     shape = tuple(count if i == axis else size for i, size in enumerate(arr.shape))
     joined = np.concatenate([arr, np.broadcast_to(values, shape)], axis=axis)
     where = [obj] * count if np.ndim(obj) == 0 else obj
-    return np.take(joined, np.insert(np.arange(n), where, np.arange(n, n + count)), axis=axis)
+    places = np.insert(np.arange(n), where, np.arange(n, n + count))
+    return in_order(getitem(joined, along(axis, arr.ndim, places)), order_of("A", arr))
 
 
 def _array(x: Any) -> Any:
@@ -243,7 +246,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     if indexing == "xy" and count > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
     views = tuple(grids) if sparse else np.broadcast_arrays(*grids)
-    return tuple(map(frozen, views)) if copy else views
+    return tuple(in_order(frozen(view), "C") for view in views) if copy else views
 
 
 @dispatched(np.broadcast_arrays)

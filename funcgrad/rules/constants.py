@@ -11,6 +11,7 @@ import numpy as np
 from ..batching import BatchRule, along_one, each, front, over, ragged
 from ..core import FUNCTIONS, Primitive, operand
 from ..verbs import composite, constant, query
+from .order import alike
 
 for _ufunc, _symbol in (
     (np.less, operator.lt),
@@ -33,7 +34,7 @@ for _name in """floor ceil trunc rint signbit spacing isnan isfinite isinf
         logical_and logical_or logical_xor logical_not""".split():
     constant(getattr(np, _name))
 
-constant(np.round, accepts=("decimals",))
+constant(np.round, batch=alike, accepts=("decimals",))
 FUNCTIONS[np.around] = FUNCTIONS[np.round]
 FUNCTIONS[np.fix] = np.trunc
 constant(np.argmax, batch=along_one, accepts=("axis", "keepdims"))

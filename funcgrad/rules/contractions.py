@@ -16,7 +16,7 @@ from ..core import FUNCTIONS
 from ..pull import unbroadcast
 from ..trace import WEAK
 from ..verbs import bilinear, composite, multilinear
-from ..views import view_of
+from .order import asked, each_in_order, example, in_order, order_of, small, view_of
 from .shapes import cast_all, scalar
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in
@@ -68,7 +68,7 @@ def _typed(x: Any) -> Any:
 @composite(np.dot, operands=2, names="a b out=None")
 def dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(_typed(a), _typed(b))
+        return in_order(np.multiply(_typed(a), _typed(b)), "C")
     if np.ndim(a) <= 2 and np.ndim(b) <= 2:
         return np.matmul(a, b)
     return np.tensordot(a, b, axes=([-1], [max(np.ndim(b) - 2, 0)]))
@@ -76,7 +76,7 @@ def dot(a: Any, b: Any) -> Any:
 
 @composite(np.vecdot, operands=2, names="x1 x2 axis=-1")
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return np.sum(np.conj(x1) * x2, axis=axis)
+    return asked(np.sum(np.conj(x1) * x2, axis=axis), np.vecdot, x1, x2, axis=axis)
 
 
 if hasattr(np, "matvec"):  # from NumPy 2.2 on
@@ -98,7 +98,7 @@ def vdot(a: Any, b: Any) -> Any:
 @composite(np.inner, operands=2, names="a b")
 def inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(_typed(a), _typed(b))
+        return in_order(np.multiply(_typed(a), _typed(b)), "C")
     return scalar(np.tensordot(a, b, axes=([-1], [-1])))
 
 
@@ -179,7 +179,12 @@ def _einsum_stacks(
     label = next(a for a in _LETTERS if a not in subscripts)
     terms = [label * own + term for own, term in zip(mine, inputs.split(","))]
     lifted = f"{','.join(terms)}->{label}{output}"
-    return primitive(*operands, **{**keywords, "subscripts": lifted})
+    ans = primitive(*operands, **{**keywords, "subscripts": lifted})
+    if not keywords["optimize"] or not size:
+        return ans
+    # In the order of each product, which the batch axis may change.
+    one = [small(example(x)[0] if own else x) for x, own in zip(operands, mine)]
+    return each_in_order(ans, primitive(*one, **keywords))
 
 
 #: ``np.einsum`` of its operands, by explicit subscripts without an ellipsis.
@@ -230,6 +235,8 @@ def einsum(
     subscripts = _explicit(subscripts, [np.ndim(x) for x in xs])
     contract = functools.partial(contraction, subscripts=subscripts, optimize=optimize)
     ans = contract(*xs) if len(xs) > 1 else view_of(xs[0], contract, contract)
+    if order != "K":
+        ans = in_order(ans, order_of(order, *xs))
     return written(ans, out, np.einsum)
 
 

@@ -35,6 +35,7 @@ from .matrices import (
     turning,
     unmixed,
 )
+from .order import asked, in_order
 
 # Cholesky.
 
@@ -65,7 +66,7 @@ _factor = rule(
 @composite(np.linalg.cholesky)
 def cholesky(a: Any, upper: bool = False) -> Any:
     factor = _factor(hermitian("linalg.cholesky", a, "U" if upper else "L"))
-    return adjoint(factor) if upper else factor
+    return in_order(adjoint(factor), factor) if upper else factor
 
 
 # QR: Walter and Lehmann 2010, "Algorithmic differentiation of linear algebra functions", sec. 3.3,
@@ -133,6 +134,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     if m > n and mode == "complete":
         q = np.concatenate([q, complement(q, a)], axis=-1)
         r = np.concatenate([r, np.zeros((*r.shape[:-2], m - n, n), r.dtype)], axis=-2)
+    if m != n:
+        r = asked(r, lambda x: np.linalg.qr(x, "r"), a)
     return r if mode == "r" else _Q_AND_R(q, r)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..verbs import composite
-from ..views import view_of
 from .indexing import scatter
+from .order import view_of
 
 
 @composite(np.diagonal, view=True)

@@ -1,14 +1,16 @@
-"""``t.flat``: the elements of an array one after the other, to look at and to write to."""
+"""The elements of an array one after the other: ``t.flat``, to look at and to write to, and
+``ravel`` and ``reshape`` in the order that they have in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from ..core import Tracer, frozen
+from ..core import FUNCTIONS, Tracer, frozen
 from .inplace import put_flat
+from .order import is_batched, memory_axes, order_of
 
 
 class Flat:
@@ -47,3 +49,25 @@ def _elements(tree: Any) -> Any:
     if type(tree) is dict:
         return {key: _elements(item) for key, item in tree.items()}
     return np.ravel(tree.base) if type(tree) is Flat else tree
+
+
+def _by_memory(function: Callable[..., Any], place: int) -> None:
+    """Let ``function`` take order="A" and "K", as argument number ``place`` after the array."""
+    by_order = FUNCTIONS[function]
+
+    def apply(a: Any, *args: Any, **keywords: Any) -> Any:
+        if len(args) > place:
+            keywords["order"], args = args[place], args[:place]
+        order = keywords.get("order", "C")
+        if order in ("A", "K") and type(a) is Tracer and not is_batched(a):
+            if order == "K":
+                function(np.empty(1), *args, **keywords)  # which raises where it is not for this
+                a, order = np.transpose(a, memory_axes(a)), "C"
+            keywords["order"] = order_of(order, a)
+        return by_order(a, *args, **keywords)
+
+    FUNCTIONS[function] = apply
+
+
+_by_memory(np.ravel, 0)
+_by_memory(np.reshape, 1)

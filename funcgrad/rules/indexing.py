@@ -21,6 +21,7 @@ from ..core import FUNCTIONS, Primitive, Tracer, bind, present, seen
 from ..errors import UnsupportedError
 from ..pull import Like
 from ..verbs import composite, linear, rule
+from .order import in_order
 
 
 class Slot:
@@ -350,7 +351,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     size = a.shape[at_axis]
     if mode != "raise":
         indices = np.clip(indices, 0, size - 1) if mode == "clip" else np.mod(indices, size)
-    return getitem(a, along(at_axis, a.ndim, indices))
+    return in_order(getitem(a, along(at_axis, a.ndim, indices)), "C")
 
 
 @composite(np.take_along_axis, operands=2)

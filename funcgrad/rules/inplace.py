@@ -22,6 +22,7 @@ from ..pull import Like
 from . import shapes
 from .assignment import fitted, joined, put
 from .indexing import fixed, getitem, is_repeating, scatter, scatter_traced, split_slots
+from .order import example, in_order, order_of
 from .writable import duplicate, writable
 
 _DECLARES_FUNCTIONS = shapes
@@ -36,11 +37,10 @@ def _filled_like(function: Callable[..., Any], fill: Callable[..., Any]) -> None
              shape: Any = None, device: Any = None) -> Any:  # fmt: skip
         form = Like(prototype)
         filled = fill(form.shape if shape is None else shape, dtype or form.dtype)
-        return writable(filled, _layout(filled, order, prototype))
+        return _laid_out(filled, order, prototype)
 
     def plain(shape: Any, dtype: Any = float, order: str = "C", device: Any = None) -> Any:
-        filled = fill(shape, dtype)
-        return writable(filled, _layout(filled, order))
+        return _laid_out(fill(shape, dtype), order)
 
     FUNCTIONS[getattr(np, f"{function.__name__}_like")] = like
     FUNCTIONS[function] = plain
@@ -73,7 +73,7 @@ def _full(shape: Any, fill_value: Any, dtype: Any, order: str, prototype: Any = 
     shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
     filled = fitted(fill_value, np.dtype(dtype), shape)
     filled = duplicate(filled) if type(filled) is Tracer else np.array(filled)
-    return writable(filled, _layout(filled, order, prototype))
+    return _laid_out(filled, order, prototype)
 
 
 def array(
@@ -86,11 +86,11 @@ def array(
     value = joined(obj)
     if dtype is not None:
         value = call(np.astype, (value, dtype), {})
-    prototype = obj if hasattr(obj, "dtype") else None
     if np.ndim(value) < ndmin:
         value = np.reshape(value, (1,) * (ndmin - np.ndim(value)) + np.shape(value))
+    prototype = value if hasattr(obj, "dtype") else None
     value = duplicate(value) if type(value) is Tracer else np.array(value)
-    return writable(value, _layout(value, order or "K", prototype))
+    return _laid_out(value, order or "K", prototype)
 
 
 def asarray(
@@ -98,7 +98,8 @@ def asarray(
     device: Any = None,
 ) -> Any:  # fmt: skip
     """``array``, and a traced value as it is where nothing is to be copied or cast."""
-    is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy and order != "F"
+    is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy
+    is_same = is_same and (order not in ("C", "F") or _is_in(a, order))
     return a if is_same else array(a, dtype, order=order)
 
 
@@ -110,16 +111,25 @@ FUNCTIONS[np.asarray] = asarray
 
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     value = present(a)
-    return writable(duplicate(value) if type(value) is Tracer else value, _layout(value, order, a))
+    return _laid_out(duplicate(value) if type(value) is Tracer else value, order, a)
 
 
-def _layout(new: Any, order: str, prototype: Any = None) -> Any:
-    """An array that is laid out in memory as ``order`` says that ``new`` is."""
+def _laid_out(new: Any, order: str, prototype: Any = None) -> Any:
+    """``new`` as an array to write to, in the order in memory that ``order`` says."""
+    shape = np.shape(new)
+    order = order_of(order, *([] if prototype is None else [prototype]))
     if order == "F":
-        return np.empty(np.shape(new), bool, order="F")
-    if order == "C" or np.shape(prototype) != np.shape(new):
-        return None
-    return prototype.owner.layout if is_written(prototype) else prototype
+        return writable(new, np.empty(shape, bool, order="F"))
+    one = None if order == "C" else example(prototype)
+    if not isinstance(one, np.ndarray) or one.flags.c_contiguous or one.ndim != len(shape):
+        return writable(new)
+    return writable(new, np.empty_like(one, shape=shape))
+
+
+def _is_in(t: Any, order: str) -> bool:
+    """Whether the elements of ``t`` are in memory as ``order`` says."""
+    order, flags = order_of(order, t), example(t).flags
+    return order == "K" or (flags.f_contiguous if order == "F" else flags.c_contiguous)
 
 
 FUNCTIONS[np.copy] = _copy
@@ -130,12 +140,12 @@ _cast = FUNCTIONS[np.astype]
 def _astype(
     x: Any, dtype: Any, *args: Any, copy: bool = True, order: str = "K", **kwargs: Any
 ) -> Any:
-    if not is_written(x) and not (order == "F" and np.ndim(x) > 1):
+    if type(x) is not Tracer:
         return _cast(x, dtype, *args, copy=copy, **kwargs)
-    if not copy and np.dtype(dtype) == x.dtype:
+    if not copy and np.dtype(dtype) == x.dtype and _is_in(x, order):
         return x
     new = _cast(present(x), dtype, *args, **kwargs)
-    return writable(new, _layout(new, order, x))
+    return _laid_out(new, order, x) if is_written(x) or order != "K" else in_order(new, x)
 
 
 FUNCTIONS[np.astype] = _astype
@@ -170,6 +180,9 @@ def _writer(function: Any) -> Callable[[Callable[..., None]], Callable[..., None
 @_writer(np.copyto)
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     new = joined(src)
+    extra = max(np.ndim(new) - dst.ndim, 0)
+    if extra and np.shape(new)[:extra] == (1,) * extra:
+        new = np.reshape(new, np.shape(new)[extra:])
     if where is not True:
         new = np.where(where, new, dst)
     elif type(new) is Tracer:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core import FUNCTIONS, operand, raw, ufunc_name
 from ..errors import UnsupportedError
+from .order import in_order, order_of
 from .shapes import astype
 
 
@@ -29,7 +30,9 @@ def _without_keywords(ufunc: np.ufunc, inputs: Any, keywords: dict[str, Any]) ->
         )
     operands = _cast(ufunc, [operand(x) for x in inputs], keywords)
     places = {key: x for key, x in keywords.items() if key in ("axes", "axis", "keepdims")}
-    return _along(ufunc, operands, places) if places else ufunc(*operands)
+    ans = _along(ufunc, operands, places) if places else ufunc(*operands)
+    order = keywords.get("order", "K")
+    return ans if order == "K" else in_order(ans, order_of(order, *operands))
 
 
 FUNCTIONS[np.ufunc] = _without_keywords

@@ -23,6 +23,7 @@ from ..pull import unbroadcast
 from ..verbs import PRIMITIVES, composite, constant, rule
 from .matrices import adjoint, conj, of_full_rank, square
 from .matrices import hermitian as hermitian_part
+from .order import in_order
 from .shapes import astype
 
 # Determinants. The gradient of the determinant is the matrix of cofactors, which is finite where
@@ -305,7 +306,7 @@ def matrix_power(a: Any, n: int) -> Any:
     square("linalg.matrix_power", a)
     n = operator.index(n)
     if n == 0:
-        return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+        return in_order(np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape), a)
     return _power(np.linalg.inv(a), -n) if n < 0 else _power(a, n)
 
 
@@ -331,7 +332,7 @@ def multi_dot(arrays: Any) -> Any:
             labels[i] = labels[i][1] if i == 0 else labels[i][0]
     inputs = ",".join(labels)
     ends = "".join(a for a in inputs if inputs.count(a) == 1 and a != ",")
-    return np.einsum(f"{inputs}->{ends}", *arrays, optimize="greedy")
+    return in_order(np.einsum(f"{inputs}->{ends}", *arrays, optimize="greedy"), "C")
 
 
 @composite(np.cross, operands=2)
@@ -348,7 +349,7 @@ def cross(
         )
     after, before = [1, 2, 0], [2, 0, 1]
     ans = a[..., after] * b[..., before] - a[..., before] * b[..., after]
-    return np.moveaxis(ans, -1, axisc)
+    return np.moveaxis(in_order(ans, "C"), -1, axisc)
 
 
 @composite(np.linalg.cross, operands=2)

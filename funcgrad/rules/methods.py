@@ -138,6 +138,13 @@ def _flatten(self: Tracer, order: str = "C") -> Any:
     return np.copy(flat) if self.owner.writable else frozen(flat)
 
 
+def _set_part(t: Tracer, part: Callable[..., Any], v: Any) -> None:
+    """``t.real = v`` and ``t.imag = v``."""
+    if part is np.imag and t.dtype.kind != "c":
+        raise TypeError("array does not have imaginary part to set")
+    write(call(part, (t,), {}), ..., v, f"z.{part.__name__} = v")
+
+
 def _lossy(name: str, instead: str) -> Callable[..., Any]:
     def method(self: Tracer, *args: Any) -> Any:
         def convert(x: Any) -> Any:
@@ -215,6 +222,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }
 
 _PROPERTIES = {name: property(attribute) for name, attribute in _ATTRIBUTES.items()}
+_PROPERTIES["real"] = _PROPERTIES["real"].setter(lambda self, v: _set_part(self, np.real, v))
+_PROPERTIES["imag"] = _PROPERTIES["imag"].setter(lambda self, v: _set_part(self, np.imag, v))
 _PROPERTIES["flat"] = property(Flat, lambda self, v: Flat(self).__setitem__(..., v))
 
 for _name, _member in (_OPERATORS | _METHODS | _PROPERTIES).items():

@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core import FUNCTIONS, call, operand
 from .indexing import along
+from .order import asked
 from .shapes import astype
 from .sorting import rows_of
 
@@ -126,7 +127,8 @@ def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
     def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
         array = _typed(ufunc, array, dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
-        return applied(ufunc, array, axis) if array.shape[axis] > 1 else np.copy(array)
+        ans = applied(ufunc, array, axis) if array.shape[axis] > 1 else np.copy(array)
+        return asked(ans, ufunc.accumulate, array, axis=axis)
 
     return accumulate
 
@@ -171,7 +173,8 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
         for group in groups:  # those of one length at once
             places = starts[group, None] + np.arange(lengths[group[0]])
             parts.append(reduce(np.take(array, places, axis), axis=axis + 1))
-        return np.take(np.concatenate(parts, axis), np.argsort(np.concatenate(groups)), axis)
+        ans = np.take(np.concatenate(parts, axis), np.argsort(np.concatenate(groups)), axis)
+        return asked(ans, ufunc.reduceat, array, [0, 0][: len(starts)], axis=axis)
 
     return reduceat
 

@@ -15,6 +15,7 @@ from numpy.linalg import LinAlgError
 from ..batching import front
 from ..verbs import composite, reduction, rule
 from .matrices import square
+from .order import asked
 from .shapes import scalar
 
 
@@ -54,7 +55,8 @@ def _of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
 
 def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
     if ord is None or ord == "fro":
-        return p_norm(x, ord=2, axis=axis, keepdims=keepdims)
+        ans = p_norm(x, ord=2, axis=axis, keepdims=keepdims)
+        return asked(ans, np.linalg.norm, x, axis=axis, keepdims=keepdims)
     if ord not in (1, -1, 2, -2, np.inf, -np.inf, "nuc"):
         raise ValueError(f"np.linalg.norm: ord={ord!r} is no norm of matrices.")
     x = np.moveaxis(x, axis, (-2, -1))
@@ -63,7 +65,7 @@ def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any
     else:
         sizes = np.sum(np.abs(x), axis=-2 if ord in (1, -1) else -1)
     reduce = np.sum if ord == "nuc" else np.max if ord in (1, 2, np.inf) else np.min
-    ans = reduce(sizes, axis=-1)
+    ans = asked(reduce(sizes, axis=-1), np.linalg.norm, x, ord=ord, axis=(-2, -1))
     return np.expand_dims(ans, axis) if keepdims else ans
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import FUNCTIONS, WRITING, Tracer, frozen, raw
+from .order import is_batched
 from .writable import Buffer, View, unlike_c
 
 
@@ -64,7 +65,7 @@ def _open(root: Tracer) -> None:
     if layout is not None and not layout.flags.writeable:
         layout = np.empty_like(layout)
     buffer: Any = Buffer(frozen(root), layout)
-    buffer.ordered = layout is None
+    buffer.ordered = layout is None or not is_batched(root)
     _become(root, buffer)
     rest = [root]
     while rest:

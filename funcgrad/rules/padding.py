@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..verbs import composite, linear
 from .indexing import along
+from .order import in_order, order_of
 from .shapes import astype
 
 
@@ -40,9 +41,17 @@ def pad(
     array: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0,
     end_values: Any = 0, stat_length: Any = None, reflect_type: str = "even",
 ) -> Any:  # fmt: skip
-    ndim = array.ndim
-    if not ndim:
+    if not array.ndim:
         return array
+    padded = _padded(array, pad_width, mode, constant_values, end_values, stat_length, reflect_type)
+    return in_order(padded, order_of("A", array))
+
+
+def _padded(
+    array: Any, pad_width: Any, mode: Any, constant_values: Any, end_values: Any, stat_length: Any,
+    reflect_type: str,
+) -> Any:  # fmt: skip
+    ndim = array.ndim
     if isinstance(pad_width, dict):
         pad_width = [pad_width.get(i, pad_width.get(i - ndim, 0)) for i in range(ndim)]
         pad_width = [(w, w) if np.ndim(w) == 0 else w for w in pad_width]

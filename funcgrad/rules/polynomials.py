@@ -9,6 +9,7 @@ import numpy as np
 from ..batching import each
 from ..core import is_traced, operand
 from ..verbs import composite, rule
+from .order import in_order
 from .shapes import astype
 
 
@@ -20,7 +21,8 @@ def _coefficients(p: Any) -> Any:
 @composite(np.polyval, operands=2)
 def polyval(p: Any, x: Any) -> Any:
     p, x = _coefficients(p), operand(x)
-    ans = np.zeros(np.shape(x), np.result_type(x))  # of x's own dtype, a Python number's too
+    # Of x's own dtype, a Python number's too.
+    ans = in_order(np.zeros(np.shape(x), np.result_type(x)), x)
     for i in range(p.shape[0]):
         ans = ans * x + p[i]
     return ans

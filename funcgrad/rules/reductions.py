@@ -17,6 +17,7 @@ from ..batching import align, along_one, over, spread
 from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
 from .constants import stop
+from .order import asked, in_order
 from .shapes import astype
 
 
@@ -251,7 +252,8 @@ def _masked_std(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     flat = np.all((a == low) | np.logical_not(where), **axes)
     var = np.var(a, where=where, **keywords)
     # Of nothing, too, all values are equal, and the variance is NaN.
-    return np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
+    std = np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
+    return in_order(std, var)
 
 
 def _std_about(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
@@ -384,7 +386,8 @@ def _cumulative(function: Any, running: Any, neutral: float) -> None:
         if not include_initial:
             return ans
         shape = [1 if i == axis else n for i, n in enumerate(x.shape)]
-        return np.concatenate([np.full(shape, neutral, ans.dtype), ans], axis=axis)
+        ans = np.concatenate([np.full(shape, neutral, ans.dtype), ans], axis=axis)
+        return asked(ans, function, x, axis=axis, include_initial=True)
 
 
 if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on

@@ -34,10 +34,15 @@ def unique(
     sorted: bool = True,
 ) -> Any:  # fmt: skip
     index, inverse, counts = unique_places(ar, axis=axis, equal_nan=equal_nan)
-    values = sharing(np.ravel(ar))[index] if axis is None else np.take(ar, index, axis=axis)
+    values = sharing(np.ravel(ar))[index] if axis is None else _rows(ar, index, axis)
     asked = zip((return_index, return_inverse, return_counts), (index, inverse, counts))
     extra = [x for wanted, x in asked if wanted]
     return (values, *extra) if extra else values
+
+
+def _rows(ar: Any, index: Any, axis: int) -> Any:
+    rows = np.take(np.moveaxis(ar, axis, 0), index, axis=0)
+    return np.moveaxis(rows, 0, axis)
 
 
 class UniqueAll(NamedTuple):

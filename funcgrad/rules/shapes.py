@@ -15,6 +15,7 @@ from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..verbs import composite, constant, linear
 from .indexing import along
+from .order import alike, in_order
 
 # Reshaping.
 
@@ -158,7 +159,8 @@ def tile(a: Any, reps: Any) -> Any:
     shape = (1,) * (ndim - a.ndim) + a.shape
     blocks = np.reshape(a, tuple(itertools.chain(*((1, n) for n in shape))))
     blocks = np.broadcast_to(blocks, tuple(itertools.chain(*zip(reps, shape))))
-    return frozen(np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape))))
+    tiled = frozen(np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape))))
+    return in_order(tiled, "C" if max(reps, default=1) > 1 else np.reshape(a, shape))
 
 
 def _at_least(ndim: int, function: Any) -> None:
@@ -385,6 +387,6 @@ linear(
     lambda g, x_like: (
         np.multiply(-1j, g) if x_like.dtype.kind == "c" else np.zeros(x_like.shape, x_like.dtype)
     ),
-    batch=front,
+    batch=alike,
     view=True,
 )

@@ -18,6 +18,7 @@ from ..batching import align, spread
 from ..core import Primitive, is_traced, raw
 from ..trace import WEAK
 from ..verbs import composite, rule
+from .order import asked, in_order
 from .shapes import astype, scalar
 from .statistics import along_axes
 
@@ -79,8 +80,8 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) ->
         return sorted_rows(np.ravel(a))
     axis = normalize_axis_index(axis, a.ndim)
     if axis == a.ndim - 1:
-        return sorted_rows(a)
-    return np.moveaxis(sorted_rows(np.moveaxis(a, axis, -1)), -1, axis)
+        return in_order(sorted_rows(a), a)
+    return in_order(np.moveaxis(sorted_rows(np.moveaxis(a, axis, -1)), -1, axis), a)
 
 
 @composite(np.partition, operands=2)
@@ -89,7 +90,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
     if axis is None:
         a, axis = np.ravel(a), 0
     order = np.argpartition(a, kth, axis=axis, kind=kind)
-    return np.take_along_axis(sharing(a, axis), order, axis=axis)
+    return in_order(np.take_along_axis(sharing(a, axis), order, axis=axis), a)
 
 
 @composite(np.sort_complex)
@@ -221,43 +222,34 @@ def _real(a: Any) -> Any:
 
 @composite(np.median)
 def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    return quantiles(a, 0.5, axis, keepdims)
-
-
-@composite(np.quantile, operands=2)
-def quantile(
-    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, weights: Any = None,
-) -> Any:  # fmt: skip
-    return quantiles(_real(a), q, axis, keepdims, method, weights=weights)
-
-
-@composite(np.percentile, operands=2)
-def percentile(
-    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, weights: Any = None,
-) -> Any:  # fmt: skip
-    return quantiles(_real(a), q / 100, axis, keepdims, method, weights=weights)
+    return asked(quantiles(a, 0.5, axis, keepdims), np.median, a, axis=axis, keepdims=keepdims)
 
 
 @composite(np.nanmedian)
 def nanmedian(
     a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
-    return quantiles(a, 0.5, axis, keepdims, skip_nan=True)
+    ans = quantiles(a, 0.5, axis, keepdims, skip_nan=True)
+    return asked(ans, np.nanmedian, a, axis=axis, keepdims=keepdims)
 
 
-@composite(np.nanquantile, operands=2)
-def nanquantile(
-    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, weights: Any = None,
-) -> Any:  # fmt: skip
-    return quantiles(_real(a), q, axis, keepdims, method, True, weights)
+def _of_shares(function: Any, unit: int, skip_nan: bool) -> None:
+    """Declare the function of NumPy that takes quantiles by their shares of ``unit``."""
+
+    @composite(function, operands=2)
+    def of_shares(
+        a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
+        keepdims: bool = False, weights: Any = None,
+    ) -> Any:  # fmt: skip
+        share = q if unit == 1 else q / unit
+        ans = quantiles(_real(a), share, axis, keepdims, method, skip_nan, weights)
+        weights = weights if weights is None else np.asarray(weights)
+        return asked(
+            ans, function, a, q, axis=axis, method=method, keepdims=keepdims, weights=weights
+        )
 
 
-@composite(np.nanpercentile, operands=2)
-def nanpercentile(
-    a: Any, q: Any, axis: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, weights: Any = None,
-) -> Any:  # fmt: skip
-    return quantiles(_real(a), q / 100, axis, keepdims, method, True, weights)
+_of_shares(np.quantile, 1, skip_nan=False)
+_of_shares(np.percentile, 100, skip_nan=False)
+_of_shares(np.nanquantile, 1, skip_nan=True)
+_of_shares(np.nanpercentile, 100, skip_nan=True)

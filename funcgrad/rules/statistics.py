@@ -12,6 +12,7 @@ from ..core import is_traced, operand
 from ..verbs import composite, constant, dispatched
 from .constants import stop
 from .indexing import placed
+from .order import asked
 from .shapes import astype
 
 
@@ -23,13 +24,14 @@ def average(
         ans = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(np.shape(ans), np.size(a) / np.size(ans), ans.dtype)
         return (ans, total) if returned else ans
-    weights = along_axes(a, weights, axis)
+    given, weights = weights, along_axes(a, weights, axis)
     dtype = np.result_type(a, weights) if np.result_type(a).kind in "fc" else float
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     if not is_traced(total) and np.any(total == 0):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     ans = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     ans = astype(ans, dtype) if ans.dtype != dtype else ans
+    ans = asked(ans, np.average, a, axis=axis, weights=given, keepdims=keepdims)
     return (ans, astype(np.broadcast_to(total, ans.shape), dtype)) if returned else ans
 
 
@@ -184,7 +186,8 @@ def histogramdd(
         at, inside = at * shape[i] + own, inside & within
     weights = np.ones(count) if weights is None else astype(operand(weights), float, casting="safe")
     total = placed(np.where(inside, weights, 0.0), at, int(np.prod(shape)))
-    total = np.reshape(total, shape)
+    # NumPy cuts the values that are outside of the edges away, which leaves a part of an array.
+    total = np.pad(np.reshape(total, shape), 1)[(slice(1, -1),) * dims]
     if density:
         for i, e in enumerate(edges):
             total = total / np.reshape(

@@ -34,8 +34,9 @@ import numpy as np
 from ..core import WRITING, Primitive, Tracer, bind, frozen, is_written, present, raw
 from ..pull import Like, gather
 from ..trace import Trace, births
-from .assignment import fitted, put
+from .assignment import fitted, of_parts, put
 from .indexing import anywhere, getitem, is_basic
+from .order import example, in_order
 
 #: The birth of the innermost function under way that runs again later, for its derivative.
 _REPLAYED: ContextVar[int] = ContextVar("replayed", default=0)
@@ -63,12 +64,12 @@ class Buffer(Trace):
         like = Like(content)
         self.form = like.shape
         self.dtype = like.dtype
+        self._layout = layout
         self._hold(content)
         self.pending: dict[tuple[int, ...], Any] = {}
         self.version = 0
         self.sealed = ""
         self.ordered = True  # in memory as NumPy's array would be, for all that is known
-        self._layout = layout
 
     def _hold(self, content: Any) -> None:
         self.content = content
@@ -155,11 +156,15 @@ class Buffer(Trace):
         with WRITING:
             if not self.pending:
                 return self.content
-            content = self.filled()
+            content = self.laid_out(self.filled())
             if is_own:
                 self._hold(content)
                 self.pending = {}
             return content
+
+    def laid_out(self, content: Any) -> Any:
+        """A new content in the order in memory that this array has."""
+        return in_order(content, "C" if self._layout is None else self._layout)
 
     def filled(self) -> Any:
         """The content with what is pending written to it."""
@@ -195,9 +200,10 @@ class Buffer(Trace):
         elif _is_whole(at):
             v = fitted(v, self.dtype, self.form)
             self.pending = {}
-            self._hold(v if fresh else duplicate(v) if type(v) is Tracer else np.array(v))
+            new = v if fresh else duplicate(v) if type(v) is Tracer else np.array(v)
+            self._hold(self.laid_out(new))
         else:
-            self._hold(put(self.current(), at, v))
+            self._hold(self.laid_out(put(self.current(), at, v)))
         self.version += 1
 
     def check(self, written: str) -> None:
@@ -320,7 +326,9 @@ class View(Buffer):
         if self.base.is_doubtful(function):
             raise TypeError(_doubt(f"what else {written} would change"))
         is_linear = isinstance(function, Primitive) and self.dtype == self.base.dtype
-        if not (is_linear or "at" in keywords) or not self.layout.flags.writeable:
+        name = getattr(function, "name", "")
+        is_part = name in ("real", "imag") and not is_linear
+        if not (is_linear or is_part or "at" in keywords) or not self.layout.flags.writeable:
             raise TypeError(
                 f"{written} cannot change this view, which is read-only. Write to the array that "
                 f"it is a view of, or to a copy, np.copy(z)."
@@ -330,6 +338,10 @@ class View(Buffer):
         fresh = fresh or not whole
         if "at" in keywords:
             return keywords["at"], new, fresh
+        if is_part:
+            z = self.base.current()
+            parts = (new, np.imag(z)) if name == "real" else (np.real(z), new)
+            return ..., of_parts(*parts), True
         # These operations only rearrange, so that their transposes undo them.
         pull = function.pulls[0]  # type: ignore[attr-defined]
         residuals = gather(pull, 0, [Like(self.base.layout), None], keywords, lambda r, k: r)
@@ -358,17 +370,17 @@ def writable(value: Any, prototype: Any = None) -> Tracer:
     if type(value) is not Tracer and not isinstance(value, np.ndarray):
         value = np.array(value)
     one = unlike_c(prototype, value.shape)
-    return _array(Buffer(value, None if one is None else np.empty_like(one, value.dtype)))
+    layout = None if one is None else np.empty_like(one, value.dtype)
+    return _array(Buffer(in_order(value, "C" if one is None else one), layout))
 
 
 def unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     """The memory of the array ``t``, which for a user has ``shape``, or of one of its examples,
     unless its elements are side by side in C's order."""
-    plain = raw(t)
-    if not isinstance(plain, np.ndarray) or not plain.size:
+    one = example(t)
+    if not isinstance(one, np.ndarray) or not one.size or one.shape != shape:
         return None
-    one = plain[(0,) * (plain.ndim - len(shape))]
-    return one if np.shape(one) == shape and not one.flags.c_contiguous else None
+    return None if one.flags.c_contiguous else one
 
 
 def _own(copy: Any, layout: Any) -> Any:
