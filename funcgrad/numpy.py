@@ -46,7 +46,8 @@ def _new(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def made(*args: Any, **kwargs: Any) -> Any:
         new = function(*args, **kwargs)
-        return writable(new, new) if isinstance(new, np.ndarray) and is_running() else new
+        is_numbers = isinstance(new, np.ndarray) and new.dtype.kind in "biufc"
+        return writable(new, new) if is_numbers and is_running() else new
 
     return made
 

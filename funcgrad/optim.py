@@ -29,6 +29,7 @@ import numpy as np
 from . import tree
 from .core import is_traced
 from .errors import TreeError
+from .transform import described, is_number
 
 
 class GradientTransformation(NamedTuple):
@@ -67,6 +68,7 @@ def sgd(
     >>> round(float(updates), 6)
     -0.15
     """
+    _check_rate("sgd", learning_rate)
     plain = not is_traced(momentum) and momentum == 0.0
 
     def init(params: Any) -> SgdState:
@@ -100,6 +102,8 @@ def adam(
     >>> round(float(updates), 6)
     -0.1
     """
+
+    _check_rate("adam", learning_rate)
 
     def init(params: Any) -> AdamState:
         _check_real("adam", params)
@@ -254,6 +258,15 @@ def _cast(x: Any, like: Any) -> Any:
             f"the imaginary part of a complex one as two parameters."
         )
     return x.astype(dtype)
+
+
+def _check_rate(name: str, learning_rate: Any) -> None:
+    if not is_number(learning_rate):
+        raise TypeError(
+            f"{name}: the learning rate is {described(learning_rate)}, and must be a number. For a "
+            f"rate that changes make the optimizer of each step, which goes on with the state of "
+            f"the last: {name}(rate).update(grads, state, params)."
+        )
 
 
 def _check_real(name: str, params: Any) -> None:

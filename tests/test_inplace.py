@@ -565,6 +565,14 @@ def test_integers_do_not_take_traced_floats():
         grad(f)(X)
 
 
+@pytest.mark.parametrize("dtype", [object, [("a", float)]], ids=["objects", "fields"])
+def test_only_arrays_of_numbers_take_traced_values(dtype):
+    with pytest.raises(fg.UnsupportedError, match="cannot hold traced values"):
+        grad(lambda x: np.sum(np.zeros(3, dtype, like=x)))(X)
+    ignored = grad(lambda x: np.sum(x) + len(fg.numpy.zeros(3, dtype)))  # a plain one, as it is
+    np.testing.assert_array_equal(ignored(X), np.ones_like(X))
+
+
 def test_a_loop_of_writes_is_linear():
     """Each write is one place of one array: the program has a step for each, and one for all."""
     n = 300

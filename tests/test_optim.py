@@ -210,3 +210,11 @@ def test_the_constants_of_adam_can_be_differentiated():
 def test_an_update_that_would_lose_a_part_is_refused(params, updates):
     with pytest.raises(TypeError, match=r"^at \['w'\]: .*lose"):
         optim.apply_updates({"w": params}, {"w": updates})
+
+
+@pytest.mark.parametrize("make", [optim.sgd, optim.adam])
+def test_a_schedule_in_place_of_a_rate_says_how_to_change_the_rate(make):
+    with pytest.raises(
+        TypeError, match=rf"{make.__name__}: .* function, .*{make.__name__}\(rate\)"
+    ):
+        make(lambda step: 0.1)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..core import FUNCTIONS, WRITING, Tracer, frozen, raw
-from .order import is_batched
-from .writable import Buffer, View, unlike_c
+from .order import is_batched, unlike_c
+from .writable import Buffer, View
 
 
 def is_scalar(t: Tracer) -> bool:

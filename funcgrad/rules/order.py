@@ -27,6 +27,15 @@ def example(t: Any) -> Any:
     return plain[(0,) * extra] if plain.size else np.empty(plain.shape[extra:], plain.dtype)
 
 
+def unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The memory of the array ``t``, which for a user has ``shape``, or of one of its examples,
+    unless its elements are side by side in C's order."""
+    one = example(t)
+    if not isinstance(one, np.ndarray) or not one.size or one.shape != shape:
+        return None
+    return None if one.flags.c_contiguous else one
+
+
 def is_batched(t: Any) -> bool:
     """Whether the examples of a vmap run together in ``t``."""
     return type(t) is Tracer and np.ndim(raw(t)) > len(t.shape)

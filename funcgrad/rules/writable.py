@@ -32,11 +32,12 @@ from typing import Any
 import numpy as np
 
 from ..core import WRITING, Primitive, Tracer, bind, frozen, is_written, present, raw
+from ..errors import UnsupportedError
 from ..pull import Like, gather
 from ..trace import Trace, births
 from .assignment import fitted, of_parts, put
 from .indexing import anywhere, getitem, is_basic
-from .order import example, in_order
+from .order import in_order, unlike_c
 
 #: The birth of the innermost function under way that runs again later, for its derivative.
 _REPLAYED: ContextVar[int] = ContextVar("replayed", default=0)
@@ -369,18 +370,14 @@ def writable(value: Any, prototype: Any = None) -> Tracer:
     value = frozen(value)
     if type(value) is not Tracer and not isinstance(value, np.ndarray):
         value = np.array(value)
+    if value.dtype.kind not in "biufc":
+        raise UnsupportedError(
+            f"an array of dtype {value.dtype} cannot hold traced values. Make one of numbers for "
+            f"each field, or a list."
+        )
     one = unlike_c(prototype, value.shape)
     layout = None if one is None else np.empty_like(one, value.dtype)
     return _array(Buffer(in_order(value, "C" if one is None else one), layout))
-
-
-def unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The memory of the array ``t``, which for a user has ``shape``, or of one of its examples,
-    unless its elements are side by side in C's order."""
-    one = example(t)
-    if not isinstance(one, np.ndarray) or not one.size or one.shape != shape:
-        return None
-    return None if one.flags.c_contiguous else one
 
 
 def _own(copy: Any, layout: Any) -> Any:
