@@ -24,7 +24,7 @@ def apart(t: Any) -> Any:
     if type(t) is list or type(t) is tuple:
         return type(t)(map(apart, t))
     if type(t) is not Tracer:
-        return t
+        return t.copy(order="K") if type(t) is np.ndarray and t.base is not None else t
     if t.owner.writable:
         is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
         return t if is_whole else t.owner.duplicated(t)

@@ -573,6 +573,18 @@ def test_only_arrays_of_numbers_take_traced_values(dtype):
     np.testing.assert_array_equal(ignored(X), np.ones_like(X))
 
 
+@pytest.mark.parametrize("f", [lambda z: np.tile(z, 2), lambda z: np.repeat(z, 1), np.nan_to_num])
+def test_results_of_what_holds_plain_numbers_can_be_written_to_apart(f):
+    def program(x):
+        z = np.zeros_like(x)
+        w = f(z)
+        w[0] = 7.0
+        return np.sum(x) + np.sum(z)
+
+    np.testing.assert_array_equal(grad(program)(X), np.ones_like(X))
+    assert fg.value_and_grad(program)(X)[0] == np.sum(X)
+
+
 def test_a_loop_of_writes_is_linear():
     """Each write is one place of one array: the program has a step for each, and one for all."""
     n = 300
