@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Tracer, frozen
+from .core import Tracer, frozen, is_written
 
 
 def unchanged(t: Any) -> Any:
@@ -17,6 +17,11 @@ def unchanged(t: Any) -> Any:
     view = t.view()
     view.flags.writeable = False
     return view
+
+
+def copied(t: Any) -> Any:
+    """A copy of the array ``t`` as it is now: one that is written to, if ``t`` is."""
+    return np.copy(t) if is_written(t) else frozen(t)
 
 
 def apart(t: Any) -> Any:

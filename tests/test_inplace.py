@@ -573,16 +573,31 @@ def test_only_arrays_of_numbers_take_traced_values(dtype):
     np.testing.assert_array_equal(ignored(X), np.ones_like(X))
 
 
-@pytest.mark.parametrize("f", [lambda z: np.tile(z, 2), lambda z: np.repeat(z, 1), np.nan_to_num])
-def test_results_of_what_holds_plain_numbers_can_be_written_to_apart(f):
-    def program(x):
-        z = np.zeros_like(x)
-        w = f(z)
-        w[0] = 7.0
-        return np.sum(x) + np.sum(z)
+MADE = {
+    "tile": lambda z: np.tile(z, 2),
+    "tile once": lambda z: np.tile(z, 1),
+    "repeat": lambda z: np.repeat(z, 1),
+    "nan_to_num": np.nan_to_num,
+    "block": lambda z: np.block([z]),
+    "meshgrid": lambda z: np.meshgrid(z[0])[0],
+    "choose": lambda z: np.choose(np.zeros(z.shape, int), [z]),
+    "flatten": lambda z: z.flatten(),
+    "flat": lambda z: z.flat[1:3],
+}
 
-    np.testing.assert_array_equal(grad(program)(X), np.ones_like(X))
-    assert fg.value_and_grad(program)(X)[0] == np.sum(X)
+
+@pytest.mark.parametrize("start", [np.zeros_like, lambda x: 2.0 * x], ids=["plain", "traced"])
+@pytest.mark.parametrize("f", MADE.values(), ids=MADE.keys())
+def test_what_is_made_of_an_array_can_be_written_to_apart(f, start):
+    def program(x):
+        z = start(x)
+        w = f(z)
+        w[(0,) * w.ndim] = x[0, 1] ** 2
+        z[0, 1] = 3.0 * x[1, 1]
+        return np.sum(w) + 2.0 * np.sum(z)
+
+    assert fg.value_and_grad(program)(X)[0] == program(X.copy())
+    fg.check_grads(program, (X,))
 
 
 def test_a_loop_of_writes_is_linear():

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..adapting import written
-from ..core import frozen, is_traced, operand
+from ..core import is_traced, operand
 from ..verbs import composite, dispatched
+from ..views import copied
 from .indexing import along, getitem
 from .order import in_order, order_of, view_of
 from .shapes import astype
@@ -86,7 +87,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     elif not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
-    ans = frozen(np.broadcast_to(choices[0], shape))
+    ans = copied(np.broadcast_to(choices[0], shape))
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
     return written(ans, out, np.choose)
@@ -208,7 +209,7 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
 def block(arrays: Any) -> Any:
     depth = _depth(arrays)
     ndim = max(depth, _most_dimensions(arrays))
-    return frozen(_joined(arrays, depth, ndim))
+    return copied(_joined(arrays, depth, ndim))
 
 
 def _depth(arrays: Any) -> int:
@@ -246,7 +247,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     if indexing == "xy" and count > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
     views = tuple(grids) if sparse else np.broadcast_arrays(*grids)
-    return tuple(in_order(frozen(view), "C") for view in views) if copy else views
+    return tuple(in_order(copied(view), "C") for view in views) if copy else views
 
 
 @dispatched(np.broadcast_arrays)

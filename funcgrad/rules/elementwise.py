@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..adapting import written
-from ..core import FUNCTIONS, Primitive, call, frozen, operand
+from ..core import FUNCTIONS, Primitive, call, operand
 from ..errors import UnsupportedError
 from ..trace import WEAK
 from ..verbs import composite, constant, elementwise
+from ..views import copied
 
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
@@ -330,7 +331,7 @@ def _clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, where: Any = True,
     **keywords: Any,
 ) -> Any:  # fmt: skip
-    a = frozen(a)  # which is a copy where there are no bounds
+    a = copied(a)  # which is all where there are no bounds
     lows, highs = (a_min, keywords.pop("min", None)), (a_max, keywords.pop("max", None))
     for ufunc, bounds in ((np.maximum, lows), (np.minimum, highs)):
         for bound in bounds:

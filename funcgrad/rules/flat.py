@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FUNCTIONS, Tracer, frozen
+from ..core import FUNCTIONS, Tracer
+from ..views import copied
 from .inplace import put_flat
 from .order import is_batched, memory_axes, order_of
 
@@ -24,7 +25,7 @@ class Flat:
         self.base = base
 
     def __getitem__(self, at: Any) -> Any:
-        return frozen(np.ravel(self.base)[at])
+        return copied(np.ravel(self.base)[at])
 
     def __setitem__(self, at: Any, v: Any) -> None:
         put_flat(self.base, np.ravel(np.arange(self.base.size)[at]), v)

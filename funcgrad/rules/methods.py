@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..core import OPERANDS, OPERATORS, Tracer, call, frozen, operand
+from ..core import OPERANDS, OPERATORS, Tracer, call, operand
 from ..errors import UnsupportedError
 from ..outputs import put_into
+from ..views import copied
 from . import constants, contractions, elementwise, inplace
 from .flat import Flat
 from .opening import is_scalar, write
@@ -134,8 +135,7 @@ def _resize(self: Tracer, *shape: Any, **kwargs: Any) -> NoReturn:
 
 
 def _flatten(self: Tracer, order: str = "C") -> Any:
-    flat = call(np.ravel, (self, order), {})
-    return np.copy(flat) if self.owner.writable else frozen(flat)
+    return copied(call(np.ravel, (self, order), {}))
 
 
 def _set_part(t: Tracer, part: Callable[..., Any], v: Any) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, frozen, operand
+from ..core import Primitive, operand
 from ..outputs import put_into
 from ..verbs import composite, dispatched, elementwise
+from ..views import copied
 from .shapes import astype, scalar
 
 
@@ -120,7 +121,7 @@ def nan_to_num(
         real, imag = parts
         return real + 1j * imag
     if x.dtype.kind != "f":
-        return frozen(x)
+        return copied(x)
     limits = np.finfo(x.dtype)
     x = np.where(np.isnan(x), nan, x)
     x = np.where(np.isposinf(x), float(limits.max) if posinf is None else posinf, x)

@@ -14,6 +14,7 @@ from ..core import FUNCTIONS, Tracer, frozen, operand
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..verbs import composite, constant, linear
+from ..views import copied
 from .indexing import along
 from .order import alike, in_order
 
@@ -159,7 +160,7 @@ def tile(a: Any, reps: Any) -> Any:
     shape = (1,) * (ndim - a.ndim) + a.shape
     blocks = np.reshape(a, tuple(itertools.chain(*((1, n) for n in shape))))
     blocks = np.broadcast_to(blocks, tuple(itertools.chain(*zip(reps, shape))))
-    tiled = frozen(np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape))))
+    tiled = copied(np.reshape(blocks, tuple(r * n for r, n in zip(reps, shape))))
     return in_order(tiled, "C" if max(reps, default=1) > 1 else np.reshape(a, shape))
 
 
