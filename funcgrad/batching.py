@@ -37,6 +37,11 @@ def spread(x: Any, size: int) -> Any:
     return np.broadcast_to(x, (size, *np.shape(x)))
 
 
+def stacks(operands: Sequence[Any], mine: Sequence[bool], size: int) -> list[Any]:
+    """The operands, all of them stacks of examples."""
+    return [x if own else spread(x, size) for x, own in zip(operands, mine)]
+
+
 def align(operands: Sequence[Any], mine: Sequence[bool]) -> list[Any]:
     """The operands, broadcasting against one another as their examples do."""
     ranks = [getattr(x, "ndim", 0) - own for x, own in zip(operands, mine)]
@@ -61,6 +66,13 @@ def front(
     """Batch an operation on the first operand that leaves leading axes alone."""
     x, *rest = operands
     return primitive.apply(x if mine[0] else spread(x, size), *rest, **keywords)
+
+
+def on_stacks(
+    primitive: Primitive, size: int, operands: Sequence[Any], mine: Sequence[bool], keywords: Any
+) -> Any:
+    """Batch an operation that leaves leading axes alone, if all operands have them."""
+    return primitive.apply(*stacks(operands, mine, size), **keywords)
 
 
 def over(default: Any = None) -> BatchRule:

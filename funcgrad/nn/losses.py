@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..batching import front, spread
+from ..batching import front, stacks
 from ..core import is_traced
 from ..joint import Joint
 from ..verbs import PRIMITIVES, constant, rule
@@ -103,7 +103,7 @@ def _with_labels(loss: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """Batch a function of outputs and integer labels: ``loss`` of stacks of them."""
 
     def batch(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-        return loss(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
+        return loss(*stacks(operands, mine, size))
 
     return batch
 

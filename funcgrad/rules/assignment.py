@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..batching import aligned, lead, spread
+from ..batching import aligned, lead, stacks
 from ..core import Primitive, Tracer, call, holds_tracer, operand, present
 from ..errors import UnsupportedError
 from ..verbs import linear, rule
@@ -58,13 +58,13 @@ def _repeats(at: Any) -> bool:
 
 
 def _set_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    z, v = (x if own else spread(x, size) for x, own in zip(operands, mine))
+    z, v = stacks(operands, mine, size)
     at, place = index_of_stack(keywords["at"], z.ndim - 1)
     return put(z, at, np.moveaxis(v, 0, place))
 
 
 def _set_traced_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    z, v = (x if own else spread(x, size) for x, own in zip(operands[:2], mine))
+    z, v = stacks(operands[:2], mine, size)
     parts, stacked = spelled_out(keywords["at"], operands[2:], mine[2:], z.ndim - 1)
     count, place = array_axes(parts, stacked)
     v = np.moveaxis(v, range(1 + place, 1 + place + count), range(1, 1 + count))

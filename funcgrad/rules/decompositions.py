@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..batching import front
+from ..batching import front, on_stacks
 from ..errors import UnsupportedError
 from ..verbs import composite, rule
 from .matrices import (
@@ -29,7 +29,6 @@ from .matrices import (
     rounding,
     rows,
     skew,
-    spread_all,
     square,
     tied_mean,
     turning,
@@ -114,7 +113,7 @@ complement = rule(
     _complement,
     [_complement_pull, None],
     [lambda t, ans, x: -np.matmul(x, np.matmul(adjoint(t), ans)), None],
-    batch=spread_all,
+    batch=on_stacks,
 )
 
 

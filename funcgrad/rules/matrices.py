@@ -114,11 +114,6 @@ def _over_gaps(x: Any, y: Any, z: Any, limit: Any, *, name: str) -> Any:
     return x * y
 
 
-def spread_all(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    """Batch an operation on several stacks, of which each example has its own."""
-    return primitive.apply(*[x if own else spread(x, size) for x, own in zip(operands, mine)])
-
-
 def stacked(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
     x, *others = operands
     first = x if mine[0] else spread(x, size)

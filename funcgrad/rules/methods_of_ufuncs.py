@@ -16,8 +16,8 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..core import FUNCTIONS, call, operand
 from .indexing import along
 from .order import asked
+from .reductions import rows_of
 from .shapes import astype
-from .sorting import rows_of
 
 _REDUCE: dict[Any, Any] = {
     np.add: np.sum,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..adapting import with_out
-from ..batching import align, along_one, over, spread
+from ..batching import along_one, over, stacks
 from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
 from .constants import stop
@@ -86,12 +86,13 @@ _extremum(np.max)
 _extremum(np.min)
 
 
-def _as_rows(x: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
-    """``x`` with the axes to reduce flattened into the last, and where they came from."""
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    moved = np.moveaxis(x, axes, tuple(range(-len(axes), 0)))
-    size = int(np.prod([x.shape[i] for i in axes]))
-    return np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], size)), axes
+def rows_of(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    """``a`` with the axes to reduce flattened into the last, and which they were."""
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    kept = [i for i in range(a.ndim) if i not in axes]
+    size = int(np.prod([a.shape[i] for i in axes]))
+    moved = np.transpose(a, [*kept, *axes])
+    return np.reshape(moved, (*[a.shape[i] for i in kept], size)), axes
 
 
 def _others(x: Any, axis: Any = None, where: Any = True) -> Any:
@@ -99,7 +100,7 @@ def _others(x: Any, axis: Any = None, where: Any = True) -> Any:
     if x.ndim == 0:
         return np.ones_like(x)
     kept = x if where is True else np.where(where, x, 1.0)
-    rows, axes = _as_rows(kept, axis)
+    rows, axes = rows_of(kept, axis)
     one = np.ones((*rows.shape[:-1], min(1, rows.shape[-1])), x.dtype)
     before = np.cumprod(np.concatenate([one, rows[..., :-1]], axis=-1), axis=-1)
     after = np.cumprod(np.concatenate([one, np.flip(rows[..., 1:], -1)], axis=-1), axis=-1)
@@ -320,10 +321,8 @@ def _recurrence_back(g: Any, a: Any) -> Any:
 
 
 def _recurrence_stack(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
-    return np.moveaxis(
-        primitive(*[np.moveaxis(x, 0, 1) for x in align(stacks, (True, True))]), 1, 0
-    )
+    rows = [np.moveaxis(x, 0, 1) for x in stacks(operands, mine, size)]
+    return np.moveaxis(primitive(*rows), 1, 0)
 
 
 #: yᵢ = aᵢ·yᵢ₋₁ + bᵢ along the first axis, from y₋₁ = 0.

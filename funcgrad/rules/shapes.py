@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..batching import front, lead, shifted, spread, within
+from ..batching import front, lead, shifted, stacks, within
 from ..core import FUNCTIONS, Tracer, frozen, operand
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
@@ -198,8 +198,8 @@ def _part(g: Any, i: int, axis: int, ends: tuple[int, ...]) -> Any:
 
 
 def _join_stacks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
-    return primitive(*stacks, axis=keywords["axis"] + 1, ends=keywords["ends"])
+    axis = keywords["axis"] + 1
+    return primitive(*stacks(operands, mine, size), axis=axis, ends=keywords["ends"])
 
 
 #: Concatenation; ``ends`` are the positions along ``axis`` where the operands end.
@@ -244,8 +244,8 @@ def _pile(*arrays: Any, axis: int) -> Any:
 
 
 def _pile_stacks(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
-    return primitive(*stacks, axis=normalize_axis_index(keywords["axis"], stacks[0].ndim) + 1)
+    each = stacks(operands, mine, size)
+    return primitive(*each, axis=normalize_axis_index(keywords["axis"], each[0].ndim) + 1)
 
 
 #: ``np.stack`` of its operands.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import on_stacks
 from ..joint import Joint
 from ..verbs import composite
 from .constants import stop
@@ -28,7 +29,6 @@ from .matrices import (
     rounding,
     rows,
     skew,
-    spread_all,
     tied_mean,
     tolerance,
     turning,
@@ -212,7 +212,7 @@ def _singular_tangent(g: Any, x: Any, tg: Any, tx: Any) -> Any:
 
 
 singular: Joint = joint(
-    "singular", _singular, _singular_forward, _singular_pull, _singular_push, spread_all
+    "singular", _singular, _singular_forward, _singular_pull, _singular_push, on_stacks
 )
 
 
@@ -238,7 +238,7 @@ parted_singular: Joint = joint(
     lambda *operands: (parted_singular(*operands), operands),
     _parted_pull,
     _parted_push,
-    spread_all,
+    on_stacks,
 )
 
 

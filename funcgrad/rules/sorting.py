@@ -12,20 +12,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..batching import align, spread
+from ..batching import on_stacks
 from ..core import Primitive, is_traced, raw
 from ..trace import WEAK
 from ..verbs import composite, rule
 from .order import asked, in_order
+from .reductions import rows_of
 from .shapes import astype, scalar
 from .statistics import along_axes
-
-
-def _rows_aligned(primitive: Any, size: int, operands: Any, mine: Any, keywords: Any) -> Any:
-    stacks = [x if own else spread(x, size) for x, own in zip(operands, mine)]
-    return primitive(*align(stacks, [True] * len(stacks)))
 
 
 def _tie_average(g: Any, ordered: Any) -> Any:
@@ -44,7 +40,7 @@ tie_average: Primitive = rule(
     _tie_average,
     [lambda g, y: tie_average(g, y), None],
     [lambda t, y: tie_average(t, y), None],
-    batch=_rows_aligned,
+    batch=on_stacks,
 )
 
 
@@ -57,7 +53,7 @@ shared = rule(
     _shared,
     [lambda g, x: tie_average(g, x)],
     [lambda t, x: tie_average(t, x)],
-    batch=_rows_aligned,
+    batch=on_stacks,
 )
 
 
@@ -102,15 +98,6 @@ def sort_complex(a: Any) -> Any:
 
 
 # Order statistics.
-
-
-def rows_of(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
-    """``a`` with the axes to reduce flattened into the last, and which they were."""
-    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
-    kept = [i for i in range(a.ndim) if i not in axes]
-    size = int(np.prod([a.shape[i] for i in axes]))
-    moved = np.transpose(a, [*kept, *axes])
-    return np.reshape(moved, (*[a.shape[i] for i in kept], size)), axes
 
 
 _LINEAR = {

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import on_stacks
 from ..core import Primitive
 from ..joint import Joint
 from ..verbs import composite, rule
@@ -34,7 +35,6 @@ from .matrices import (
     over_gaps,
     rounding,
     rows,
-    spread_all,
     stacked,
     tied_mean,
 )
@@ -108,7 +108,7 @@ def _spectral_push(operands: Any, tangents: Any) -> Any:
 
 
 spectral: Joint = joint(
-    "spectral", _spectral, _spectral_forward, _spectral_pull, _spectral_push, spread_all
+    "spectral", _spectral, _spectral_forward, _spectral_pull, _spectral_push, on_stacks
 )
 
 
@@ -132,7 +132,7 @@ parted: Joint = joint(
     _parted_forward,
     lambda g, residual: [spectral(g, *residual), None, None],
     _parted_push,
-    spread_all,
+    on_stacks,
 )
 
 
