@@ -18,10 +18,9 @@ from numpy.linalg import LinAlgError
 from ..batching import align, front
 from ..core import Primitive, operand, raw
 from ..errors import UnsupportedError
-from ..joint import Joint
 from ..pull import unbroadcast
-from ..verbs import PRIMITIVES, composite, constant, rule
-from .matrices import adjoint, conj, of_full_rank, square
+from ..verbs import composite, constant, rule
+from .matrices import adjoint, conj, joint, of_full_rank, square
 from .matrices import hermitian as hermitian_part
 from .order import in_order
 from .shapes import astype
@@ -129,13 +128,12 @@ def _slogdet_push(operands: Any, tangents: Any) -> Any:
     return (sign, logabs), (turned, np.real(change))
 
 
-_slogdet = PRIMITIVES["slogdet"] = Joint(
+_slogdet = joint(
     "slogdet",
     lambda x: tuple(np.linalg.slogdet(x)),
     _slogdet_forward,
     _slogdet_pull,
     _slogdet_push,
-    front,
 )
 _SLOGDET = type(np.linalg.slogdet(np.eye(1)))
 
