@@ -25,7 +25,7 @@ from .ode import odeint
 from .products import elementwise_grad, ggnvp, hvp, vhp
 from .replay import checkpoint, checkpoint_policies, checkpointed_scan, remat
 from .reverse import grad, stop_gradient, value_and_grad, vjp
-from .rules.inplace import at
+from .rules.updates import at
 from .systems import linear_solve
 from .vmap import vmap
 

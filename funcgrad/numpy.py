@@ -25,7 +25,7 @@ from .core import FUNCTIONS, Tracer, holds_tracer, operand, strip
 from .errors import UnsupportedError
 from .rules import inplace
 from .rules.assignment import joined
-from .rules.inplace import at as at
+from .rules.updates import at as at
 from .rules.writable import writable
 from .transform import is_running
 

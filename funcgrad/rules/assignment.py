@@ -175,6 +175,39 @@ def fitted(v: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
     raise ValueError(f"could not broadcast input array from shape {got} into shape {shape}")
 
 
+def place_of(at: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The index as numbers of the first axes, from 0 on, if it takes all of the other axes."""
+    if type(at) is slice or at is Ellipsis:
+        return None
+    parts = at if type(at) is tuple else (at,)
+    if len(parts) > len(shape):
+        return None
+    place: list[int] = []
+    for k, (a, n) in enumerate(zip(parts, shape)):
+        if type(a) is not int and not isinstance(a, np.integer):
+            whole = place and all(type(b) is slice and b == _ALL for b in parts[k:])
+            return tuple(place) if whole else None
+        if not -n <= a < n:
+            raise IndexError(f"index {a} is out of bounds for axis {k} with size {n}")
+        place.append(int(a) % n)
+    return tuple(place) if place or not shape else None
+
+
+_ALL = slice(None)
+
+
+def is_whole(at: Any) -> bool:
+    """Whether the index takes all elements, in their shape."""
+    return at is Ellipsis or (type(at) is slice and at == _ALL)
+
+
+def duplicate(v: Any) -> Any:
+    """The same value in memory of its own."""
+    if type(v) is not Tracer:
+        return np.array(v)
+    return np.logical_or(v, False) if v.dtype == bool else np.positive(v)
+
+
 def joined(v: Any) -> Any:
     """``v`` as one value, if it is a nested list that holds traced ones."""
     if isinstance(v, list | tuple) and holds_tracer(v):

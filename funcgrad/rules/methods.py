@@ -13,9 +13,10 @@ from ..core import OPERANDS, OPERATORS, Tracer, call, operand
 from ..errors import UnsupportedError
 from ..outputs import put_into
 from ..views import copied
-from . import constants, contractions, elementwise, inplace
+from . import constants, contractions, elementwise
 from .flat import Flat
 from .opening import is_scalar, write
+from .updates import At
 
 _DECLARES_OPERATORS = (constants, contractions, elementwise)
 
@@ -195,7 +196,7 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
     "real": lambda t: call(np.real, (t,), {}),
     "imag": lambda t: call(np.imag, (t,), {}),
     "device": lambda t: "cpu",
-    "at": inplace.At,
+    "at": At,
 }
 
 _METHODS: dict[str, Callable[..., Any]] = {

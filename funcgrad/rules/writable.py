@@ -35,7 +35,7 @@ from ..core import WRITING, Primitive, Tracer, bind, frozen, is_written, present
 from ..errors import UnsupportedError
 from ..pull import Like, gather
 from ..trace import Trace, births
-from .assignment import fitted, of_parts, put
+from .assignment import duplicate, fitted, is_whole, of_parts, place_of, put
 from .indexing import anywhere, getitem, is_basic
 from .order import in_order, unlike_c
 
@@ -108,7 +108,7 @@ class Buffer(Trace):
     def viewed(self, primitive: Primitive, keywords: dict[str, Any]) -> Any:
         """The view, or what is no view, that an operation makes of this array."""
         if primitive.name == "index":
-            key = _place(keywords["at"], self.form)
+            key = place_of(keywords["at"], self.form)
             if key is not None and len(key) == len(self.form):
                 return self.taken(keywords["at"], key)
             if not is_basic(keywords["at"]):
@@ -189,8 +189,16 @@ class Buffer(Trace):
         """``z[at] = v``, where v may be ``fresh``: the result of an operation that nobody has."""
         if type(v) is Tracer and type(v.owner) is View and v.owner.is_part(self, at):
             return  # of z[i] += v, after the sum has been written to z[i]
+        target = self
+        while type(target) is View:
+            at, v, fresh = target.through(at, v, written, fresh)
+            target = target.base
+        target.assign(at, v, written, fresh)
+
+    def assign(self, at: Any, v: Any, written: str, fresh: bool) -> None:
+        """The same for an array that is no view."""
         self.check(written)
-        key = _place(at, self.form)
+        key = place_of(at, self.form)
         if key is not None:
             v = fitted(v, self.dtype, self.form[len(key) :])
             if type(v) is Tracer and isinstance(raw(v), np.ndarray):
@@ -198,11 +206,10 @@ class Buffer(Trace):
             if self.pending and len(key) != len(next(iter(self.pending))):
                 self.current()
             self.pending[key] = v
-        elif _is_whole(at):
+        elif is_whole(at):
             v = fitted(v, self.dtype, self.form)
             self.pending = {}
-            new = v if fresh else duplicate(v) if type(v) is Tracer else np.array(v)
-            self._hold(self.laid_out(new))
+            self._hold(self.laid_out(v if fresh else duplicate(v)))
         else:
             self._hold(self.laid_out(put(self.current(), at, v)))
         self.version += 1
@@ -304,22 +311,13 @@ class View(Buffer):
             raise TypeError(_doubt("what this holds after a write to another array"))
         if base is not None:
             return self.function(base, **keywords)
-        key = _place(keywords["at"], root.form) if "at" in keywords else None
+        key = place_of(keywords["at"], root.form) if "at" in keywords else None
         if key is not None:
             return root.taken(keywords["at"], key)
         return self.function(root.current(), **keywords)
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         return getitem(self.current(), at)
-
-    def write(self, at: Any, v: Any, written: str, fresh: bool = False) -> None:
-        if type(v) is Tracer and type(v.owner) is View and v.owner.is_part(self, at):
-            return
-        target: Buffer = self
-        while type(target) is View:
-            at, v, fresh = target.through(at, v, written, fresh)
-            target = target.base
-        target.write(at, v, written, fresh)
 
     def through(self, at: Any, v: Any, written: str, fresh: bool) -> tuple[Any, Any, bool]:
         """The write to the base that ``z[at] = v`` of this view z is."""
@@ -334,7 +332,7 @@ class View(Buffer):
                 f"{written} cannot change this view, which is read-only. Write to the array that "
                 f"it is a view of, or to a copy, np.copy(z)."
             )
-        whole = _is_whole(at)
+        whole = is_whole(at)
         new = fitted(v, self.dtype, self.form) if whole else put(self.current(), at, v)
         fresh = fresh or not whole
         if "at" in keywords:
@@ -389,33 +387,3 @@ def released(t: Any) -> Any:
     """The same for a caller: an array of his own where it is plain."""
     value = frozen(t)
     return value.copy() if is_written(t) and isinstance(value, np.ndarray) else value
-
-
-def _place(at: Any, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The index as numbers of the first axes, from 0 on, if it takes all of the other axes."""
-    if type(at) is slice or at is Ellipsis:
-        return None
-    parts = at if type(at) is tuple else (at,)
-    if len(parts) > len(shape):
-        return None
-    place: list[int] = []
-    for k, (a, n) in enumerate(zip(parts, shape)):
-        if type(a) is not int and not isinstance(a, np.integer):
-            whole = place and all(type(b) is slice and b == _ALL for b in parts[k:])
-            return tuple(place) if whole else None
-        if not -n <= a < n:
-            raise IndexError(f"index {a} is out of bounds for axis {k} with size {n}")
-        place.append(int(a) % n)
-    return tuple(place) if place or not shape else None
-
-
-_ALL = slice(None)
-
-
-def _is_whole(at: Any) -> bool:
-    return at is Ellipsis or (type(at) is slice and at == _ALL)
-
-
-def duplicate(t: Tracer) -> Any:
-    """The same traced value in memory of its own."""
-    return np.logical_or(t, False) if t.dtype == bool else np.positive(t)
