@@ -423,6 +423,21 @@ def test_keywords_reach_a_rule_with_the_defaults_of_the_function():
     ]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda g, ans: ans if np.all(g == 1.0) else g * ans,
+        lambda g, ans, x_like: ans if np.all(g == 1.0) else g * ans,
+    ],
+    ids=["one residual", "several"],
+)
+def test_a_rule_may_return_a_residual_to_which_nothing_is_added(rule):
+    exp = verbs.elementwise(lambda x: np.exp(x), rule)
+    _, pullback = fg.vjp(lambda x: np.sum(x) + np.sum(exp(x)), np.zeros(2))
+    for _ in range(2):
+        np.testing.assert_array_equal(pullback(1.0)[0], [2.0, 2.0])
+
+
 def test_a_rule_that_names_what_is_not_there_raises_when_it_is_declared():
     with pytest.raises(TypeError, match=r"its rule takes 'foo', which is no parameter .*\(x\)"):
         verbs.elementwise(lambda x: x, lambda g, foo: g)

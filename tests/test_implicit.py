@@ -247,6 +247,14 @@ def test_a_matrix_that_is_picked_by_batched_integers():
     near(gradients, [grad(lambda a, i=i: np.sum(x(a, i)))(A) for i in rows])
 
 
+def test_a_start_is_not_followed_and_costs_no_linear_system():
+    # Where f is flat at its root a derivative would raise.
+    root = implicit_root(lambda x, a: (x - a) ** 2, lambda g, x0: 2.0)
+    assert grad(root)(1.0, 2.0) == 0.0
+    assert jvp(lambda x0: root(x0, 2.0), (1.0,), (1.0,)) == (2.0, 0.0)
+    assert grad(lambda x0: x0 * float(root(x0, 2.0)))(1.0) == 2.0
+
+
 def test_solvers_get_plain_arrays():
     seen = []
 

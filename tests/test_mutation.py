@@ -1,7 +1,7 @@
 """An array that changes between its use and the backward pass: the right value, or an error.
 
-A small array is copied each time that a rule keeps it, a middling one once, a large one is
-fingerprinted: every change is tried on each of the three.
+A small array is copied each time that a rule keeps it, a larger one where no earlier copy is still
+true: every change is tried on both, and on a large one.
 """
 
 import copy
