@@ -20,10 +20,12 @@ import numpy as np
 
 from . import tree
 from .closures import untouched
-from .core import Tracer, frozen, is_written, raw
+from .core import Tracer, raw
 from .errors import TreeError
+from .rules.order import is_batched
 from .trace import WEAK, name_of
 from .transform import described, is_number
+from .views import own
 from .vmap import Batch, vmap
 
 
@@ -278,25 +280,11 @@ def _kind(leaf: Any) -> tuple[Any, Any]:
 # Values that differ between the examples of a vmap.
 
 
-def is_batched(t: Any) -> bool:
-    """Whether ``t`` holds many examples, at any level, so that it cannot be looked at as one."""
-    while type(t) is Tracer:
-        if type(t.owner) is Batch:
-            return True
-        t = t.value
-    return False
-
-
 def examples(t: Any, what: str) -> Any:
     """The plain values of ``t`` in all examples, on which ``what`` decides for all of them."""
     while type(t) is Tracer:
         t = t.value if type(t.owner) is Batch else t.owner.look(t, lambda x: x, what)
     return t
-
-
-def own(leaf: Any) -> Any:
-    """``leaf``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
-    return np.copy(leaf) if isinstance(leaf, np.ndarray) or is_written(leaf) else frozen(leaf)
 
 
 def _advance(

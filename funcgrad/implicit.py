@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from . import transform, tree
-from .control import own
 from .core import Tracer
 from .errors import UnsupportedError
 from .forward import jvp, linearize
@@ -37,6 +36,7 @@ from .systems import (
     varying,
 )
 from .trace import WEAK, name_of
+from .views import own
 
 _NEWTON_STEPS = 50
 

@@ -23,12 +23,14 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .control import Form, examples, is_batched, own
+from .control import Form, examples
 from .core import Tracer, raw
 from .replay import checkpoint
 from .reverse import stop_gradient
+from .rules.order import is_batched
 from .trace import WEAK, name_of
 from .transform import check_function, described, is_number
+from .views import own
 
 Leaves = list[Any]
 Derivative = Callable[[Leaves, Any], Leaves]

@@ -22,7 +22,7 @@ import numpy as np
 
 from . import tree
 from .closures import traced_in
-from .control import own, scan
+from .control import scan
 from .core import Primitive, Tracer, frozen, is_written, raw
 from .errors import UnsupportedError
 from .forward import Dual
@@ -32,6 +32,7 @@ from .rules.writable import replayed
 from .tape import TO_OPERAND, TO_PART, Tape
 from .trace import Trace
 from .transform import check_function, named, running
+from .views import own
 from .vmap import Batch
 from .walk import SETTLED, pulled
 

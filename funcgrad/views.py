@@ -34,3 +34,8 @@ def apart(t: Any) -> Any:
         is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
         return t if is_whole else t.owner.duplicated(t)
     return t if t.origin is None else frozen(t)
+
+
+def own(t: Any) -> Any:
+    """``t``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
+    return np.copy(t) if isinstance(t, np.ndarray) or is_written(t) else frozen(t)

@@ -37,7 +37,7 @@ def unlike_c(t: Any, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def is_batched(t: Any) -> bool:
-    """Whether the examples of a vmap run together in ``t``."""
+    """Whether ``t`` holds the examples of a vmap, at any level: it cannot be looked at as one."""
     return type(t) is Tracer and np.ndim(raw(t)) > len(t.shape)
 
 
