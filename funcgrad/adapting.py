@@ -117,7 +117,7 @@ def _check_keyword(function: Any, name: str, given: Any, keywords: frozenset[str
     if name not in keywords:
         raise UnsupportedError(
             f"{called}: its keyword {name!r} has no derivative rule{_known(keywords)}. Leave it "
-            f"away, or take value(t) of the arguments where no gradient is wanted."
+            f"out, or take value(t) of the arguments where no gradient is wanted."
         )
     if name == "dtype" and np.dtype(given).kind not in "fc":
         raise UnsupportedError(

@@ -224,13 +224,17 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     """Run what stands for a NumPy function on tracers, or refuse it by name."""
     handler = FUNCTIONS.get(function)
     if handler is None:
-        name = function_name(function)
-        raise UnsupportedError(
-            f"{name} has no derivative rule, and calling it on the plain values would lose the "
-            f"gradient. Write it in terms of other NumPy functions, or take value(t) of its "
-            f"arguments where no gradient is wanted."
-        )
+        raise without_rule(function_name(function))
     return handler(*args, **kwargs)
+
+
+def without_rule(called: str) -> UnsupportedError:
+    """The error for a call of what has no derivative rule."""
+    return UnsupportedError(
+        f"{called} has no derivative rule, and calling it on the plain values would lose the "
+        f"gradient. Write it in terms of other NumPy functions, give it a rule with "
+        f"funcgrad.custom_vjp, or take value(t) of its arguments where no gradient is wanted."
+    )
 
 
 class Tracer:
@@ -273,8 +277,7 @@ class Tracer:
             return FUNCTIONS[np.ufunc.at](ufunc, *inputs)
         if method == "__call__" and any(declare(ufunc) for declare in LIBRARIES):
             return self.__array_ufunc__(ufunc, method, *inputs)
-        name = ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}")
-        return self._refuse(name, "call")
+        raise without_rule(ufunc_name(ufunc) + ("" if method == "__call__" else f".{method}"))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call(function, args, kwargs)
@@ -305,13 +308,6 @@ class Tracer:
         if copy is not True:
             self.owner.share(self)
         return plain
-
-    def _refuse(self, name: str, what: str) -> NoReturn:
-        raise UnsupportedError(
-            f"{name}: this {what} has no derivative rule ({self.owner.label}). Write it in terms "
-            f"of other NumPy functions, or take value(t) of its arguments where no gradient is "
-            f"wanted."
-        )
 
     # What it is.
 

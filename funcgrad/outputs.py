@@ -39,7 +39,7 @@ def handed_over(ans: Any, out: Any, function: Any) -> Any:
         raise DerivativeLostError(
             f"{name} with out= a plain array z, as in z += t,{where} would lose a "
             f"derivative. Write z = z + t, z = np.zeros(n, like=t) for z = np.zeros(n), "
-            f"np.array(z, like=t) for any other plain z, or leave out= away."
+            f"np.array(z, like=t) for any other plain z, or do without out=."
         )
     else:
         np.copyto(out, ans, "same_kind")

@@ -275,7 +275,7 @@ LOST = {
     "z[:] = [t, t]": (lambda t: assign(np.zeros(2), slice(None), [t, t]), r"np\.stack"),
     "z.fill": (lambda t: np.zeros(3).fill(t), r"value\(t\)"),
     "z += t": (lambda t: add_in_place(np.zeros(3), t), r"z = z \+ t"),
-    "out=": (lambda t: np.add(t, 1.0, out=np.zeros(())), r"np\.add with out=.*leave out= away"),
+    "out=": (lambda t: np.add(t, 1.0, out=np.zeros(())), r"np\.add with out=.*do without out="),
     "out by position": (lambda t: np.sin(t, np.zeros(())), r"np\.sin with out="),
     "out of a sum": (lambda t: np.sum(t, out=np.zeros(())), r"np\.sum with out=.*like=t"),
     "out of a join": (lambda t: np.stack([t, t], out=np.zeros(2)), r"np\.stack with out="),

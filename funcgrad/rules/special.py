@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..batching import aligned
-from ..core import FUNCTIONS, LIBRARIES, UFUNCS, Primitive
+from ..core import FUNCTIONS, LIBRARIES, UFUNCS, Primitive, without_rule
 from ..errors import UnsupportedError
 from ..pull import Pull, Rule
 from .elementwise import LN2, LN10, power_dx, power_dy, unit
@@ -305,11 +305,7 @@ def _double(x: Any) -> Any:
 
 def _refusing(called: str) -> Any:
     def refused(*args: Any, **kwargs: Any) -> NoReturn:
-        raise UnsupportedError(
-            f"{called} has no derivative rule, and calling it on the plain values would lose the "
-            f"gradient. Write it in terms of other functions, give it a rule with "
-            f"funcgrad.custom_vjp, or take value(t) of its arguments where no gradient is wanted."
-        )
+        raise without_rule(called)
 
     return refused
 
