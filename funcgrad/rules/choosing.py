@@ -14,7 +14,7 @@ from ..adapting import written
 from ..core import is_traced, operand
 from ..verbs import composite, dispatched
 from ..views import copied
-from .indexing import along, getitem
+from .indexing import along, brought_inside, getitem
 from .order import in_order, order_of, view_of
 from .shapes import astype
 
@@ -80,11 +80,8 @@ def _on_piece(x: Any, condition: Any, function: Any, args: Any, kw: Any) -> Any:
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     choices = [operand(x) for x in choices]
     a, count = operand(a), len(choices)
-    if mode == "wrap":
-        a = np.mod(a, count)
-    elif mode == "clip":
-        a = np.clip(a, 0, count - 1)
-    elif not is_traced(a) and np.any((a < 0) | (a >= count)):
+    a = brought_inside(a, count, mode)
+    if not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
     ans = copied(np.broadcast_to(choices[0], shape))

@@ -341,6 +341,21 @@ def along(axis: int, ndim: int, at: Any) -> tuple[Any, ...]:
     return (slice(None),) * normalize_axis_index(axis, ndim) + (at,)
 
 
+def along_each(axis: int, shape: tuple[int, ...], indices: Any) -> tuple[Any, ...]:
+    """The index that is ``indices`` along one axis of an array, and their own place in the others,
+    as ``np.take_along_axis`` has it."""
+    at: list[Any] = list(np.ix_(*[np.arange(n) for n in shape]))
+    at[normalize_axis_index(axis, len(shape))] = indices
+    return tuple(at)
+
+
+def brought_inside(places: Any, size: int, mode: str) -> Any:
+    """The numbers of ``size`` places, those beyond them clipped or wrapped where ``mode`` is so."""
+    if mode == "clip":
+        return np.clip(places, 0, size - 1)
+    return np.mod(places, size) if mode == "wrap" else places
+
+
 @composite(np.take, operands=2)
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
     if axis is None or np.ndim(a) == 0:
@@ -348,9 +363,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     at_axis = normalize_axis_index(axis, a.ndim)
     if type(indices) is not Tracer:
         indices = np.asarray(indices).astype(np.intp, casting="safe")
-    size = a.shape[at_axis]
-    if mode != "raise":
-        indices = np.clip(indices, 0, size - 1) if mode == "clip" else np.mod(indices, size)
+    indices = brought_inside(indices, a.shape[at_axis], mode)
     return in_order(getitem(a, along(at_axis, a.ndim, indices)), "C")
 
 
@@ -358,10 +371,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         return getitem(np.ravel(arr), np.ravel(indices))
-    axis = normalize_axis_index(axis, arr.ndim)
-    at: list[Any] = list(np.ix_(*[np.arange(n) for n in arr.shape]))
-    at[axis] = indices
-    return getitem(arr, tuple(at))
+    return getitem(arr, along_each(axis, arr.shape, indices))
 
 
 @composite(np.compress, operands=2)

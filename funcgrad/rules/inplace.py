@@ -21,6 +21,7 @@ from ..outputs import put_into
 from ..pull import Like
 from . import shapes
 from .assignment import duplicate, fitted, joined
+from .indexing import along_each, brought_inside
 from .order import example, in_order, order_of
 from .updates import updated
 from .writable import writable
@@ -191,9 +192,8 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
 @_writer(np.put)
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     places, size = np.ravel(ind), a.size
-    if mode != "raise":
-        places = np.clip(places, 0, size - 1) if mode == "clip" else np.mod(places, size)
-    elif len(places) and not -size <= np.min(places) <= np.max(places) < size:
+    places = brought_inside(places, size, mode)
+    if mode == "raise" and len(places) and not -size <= np.min(places) <= np.max(places) < size:
         raise IndexError(f"np.put: an index is out of bounds for an array of size {size}")
     put_flat(a, np.mod(places, max(size, 1)), v)
 
@@ -224,9 +224,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) 
     if axis is None:
         put_flat(arr, np.ravel(indices), values)
         return
-    at: list[Any] = list(np.ix_(*[np.arange(n) for n in arr.shape]))
-    at[axis] = indices
-    arr[tuple(at)] = values
+    arr[along_each(axis, arr.shape, indices)] = values
 
 
 def put_flat(z: Any, places: Any, v: Any) -> None:
