@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tree
 from ..core import FUNCTIONS, Tracer
 from ..views import copied
 from .inplace import put_flat
@@ -43,13 +44,9 @@ class Flat:
         return getattr(ufunc, method)(*_elements(inputs), **_elements(kwargs))
 
 
-def _elements(tree: Any) -> Any:
-    """``tree`` (nested lists, tuples and dicts) with an array in place of each ``Flat``."""
-    if type(tree) in (list, tuple):
-        return type(tree)(map(_elements, tree))
-    if type(tree) is dict:
-        return {key: _elements(item) for key, item in tree.items()}
-    return np.ravel(tree.base) if type(tree) is Flat else tree
+def _elements(arguments: Any) -> Any:
+    """``arguments`` with an array in place of each ``Flat``."""
+    return tree.map(lambda x: np.ravel(x.base) if type(x) is Flat else x, arguments)
 
 
 def _by_memory(function: Callable[..., Any], place: int) -> None:
