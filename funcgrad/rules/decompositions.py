@@ -33,6 +33,7 @@ from .matrices import (
     tied_mean,
     turning,
     unmixed,
+    vanishing,
 )
 from .order import asked, in_order
 
@@ -103,7 +104,7 @@ def _complement(x: Any, y: Any) -> Any:
 
 def _complement_pull(g: Any, ans: Any, x: Any) -> Any:
     any_basis = np.ones((g.shape[-1], g.shape[-1]), dtype=bool)
-    over_gaps(skew(np.matmul(ans.mT, g)), 1.0, any_basis, rounding(g), name="qr")
+    vanishing(skew(np.matmul(ans.mT, g)), any_basis, g, "qr")
     return -np.matmul(conj(ans), np.matmul(adjoint(g), conj(x)))
 
 
@@ -204,7 +205,7 @@ def _eig_pull(g: Any, residual: Any) -> list[Any]:
     v = _independent(v)
     p = np.matmul(v.mT, gv)
     of_column = np.eye(w.shape[-1], dtype=bool)
-    over_gaps(np.where(of_column, np.imag(p), 0.0), 1.0, of_column, rounding(gv), name="eig")
+    vanishing(np.where(of_column, np.imag(p), 0.0), of_column, gv, "eig")
     # The tangent of a column has no part along it: V K − V diag(Vᴴ V K).
     p = p - np.matmul(v.mT, conj(v)) * columns(np.real(diagonal(p)))
     turn = over_gaps(p, *gaps(w), rounding(gv), name="eig")

@@ -135,6 +135,12 @@ over_gaps: Primitive = rule(
 )
 
 
+def vanishing(x: Any, where: Any, scale: Any, name: str) -> Any:
+    """``x``, which ``where`` that says must be 0 but for rounding in matrices as large as
+    ``scale``, and so must its tangents and cotangents."""
+    return over_gaps(x, 1.0, where, rounding(scale), name=name)
+
+
 def tolerance(w: Any) -> Any:
     """How far apart equal values may come out, of matrices of this size."""
     largest = np.max(np.abs(w), axis=-1, keepdims=True, initial=0.0)
@@ -179,7 +185,7 @@ def _unmixed(x: Any, y: Any, *, name: str) -> Any:
 
 def _unmixed_also(t: Any, x: Any, y: Any, name: str) -> Any:
     for matrices in (x, t):
-        over_gaps(matrices, 1.0, y, rounding(matrices), name=name)
+        vanishing(matrices, y, matrices, name)
     return t
 
 
@@ -213,5 +219,5 @@ def turning(p: Any, g: Any, scale: Any, w: Any, name: str) -> Any:
 
 def alike(g: Any, w: Any, name: str) -> Any:
     """``g``, which must be equal where ``w`` is: beside vectors, and to be differentiated."""
-    over_gaps(columns(g) - rows(g), 1.0, gaps(w)[1], rounding(rows(g)), name=name)
+    vanishing(columns(g) - rows(g), gaps(w)[1], rows(g), name)
     return g

@@ -32,6 +32,7 @@ from .matrices import (
     tied_mean,
     tolerance,
     turning,
+    vanishing,
 )
 from .spectral import parting
 
@@ -81,7 +82,7 @@ def _tall_pull(gu: Any, gs: Any, gv: Any, u: Any, s: Any, v: Any) -> Any:
             outside = u[..., k:]
             p = np.matmul(outside.mT, gu)
             arbitrary = np.ones((m - k, m - k), dtype=bool)
-            over_gaps(skew(p[..., k:]), 1.0, arbitrary, rounding(gu), name="svd")
+            vanishing(skew(p[..., k:]), arbitrary, gu, "svd")
             x = p[..., :k] - adjoint(np.matmul(inside.mT, gu[..., k:]))
             flat = np.matmul(conj(outside), _outside(x, gu, s))
         else:
@@ -148,7 +149,7 @@ def _settled(t: Any, s: Any) -> Any:
 def _slopes(g: Any, s: Any) -> tuple[Any, Any]:
     """(gⱼ − gᵢ)/(sⱼ − sᵢ) and (gᵢ + gⱼ)/(sᵢ + sⱼ); g must be equal where s is, and 0 at 0."""
     alike(g, s, _NAME)
-    over_gaps(rows(g), 1.0, rows(_zeros(s)), rounding(rows(g)), name=_NAME)
+    vanishing(rows(g), rows(_zeros(s)), rows(g), _NAME)
     return (columns(g) - rows(g)) * gaps(s)[0], columns(g) + rows(g)
 
 
@@ -171,7 +172,7 @@ def _singular_pull(h: Any, residual: Any) -> list[Any]:
     odd = skew(inner)
     flat = inner - odd
     between, across = _slopes(g, s)
-    over_gaps(flat, 1.0, gaps(s)[1], rounding(inner), name=_NAME)
+    vanishing(flat, gaps(s)[1], inner, _NAME)
     gg = alike(np.real(diagonal(inner)), s, _NAME)
     turned = over_gaps(odd, *_sums(s), rounding(inner), name=_NAME)
     gx = np.matmul(conj(u), between * flat + across * turned)
@@ -219,7 +220,7 @@ singular: Joint = joint(
 def _parted_pull(g: Any, residual: Any) -> list[Any]:
     # To second order a value of 0 follows its vectors' signs, which its least-norm slope does not.
     s = residual[2]
-    over_gaps(rows(g), 1.0, rows(_zeros(s)), rounding(rows(g)), name=_NAME)
+    vanishing(rows(g), rows(_zeros(s)), rows(g), _NAME)
     return [singular(g, *residual), None, None, None]
 
 

@@ -33,10 +33,10 @@ from .matrices import (
     hermitian,
     joint,
     over_gaps,
-    rounding,
     rows,
     stacked,
     tied_mean,
+    vanishing,
 )
 
 _NAME = "eigvalsh"
@@ -95,7 +95,7 @@ def _spectral_pull(h: Any, residual: Any) -> list[Any]:
     inner = np.matmul(v.mT, np.matmul(h.mT, conj(v)))
     inner = 0.5 * (inner + adjoint(inner))
     ties = gaps(w)[1]
-    over_gaps(inner, 1.0, ties, rounding(inner), name=_NAME)
+    vanishing(inner, ties, inner, _NAME)
     gg = alike(np.real(diagonal(inner)), w, _NAME)
     return [gg, np.matmul(conj(v), np.matmul(_slopes(g, w) * inner, v.mT)), None, None]
 
