@@ -163,10 +163,14 @@ def value(t: Any) -> Any:
     plain = t
     while type(plain) is Tracer:
         plain = plain.owner.look(plain, lambda x: x, "value(t)")
-    if plain is not t and type(plain) is np.ndarray:
-        plain = plain.view()
-        plain.flags.writeable = False
-    return plain
+    return read_only(plain) if plain is not t and type(plain) is np.ndarray else plain
+
+
+def read_only(x: np.ndarray) -> np.ndarray:
+    """A view of an array that is not written to."""
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 def is_traced(t: Any) -> bool:

@@ -6,17 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .core import Tracer, frozen, is_written
+from .core import Tracer, frozen, is_written, read_only
 
 
 def unchanged(t: Any) -> Any:
     """``t`` for a function that must not change it: an array as a read-only view."""
     t = frozen(t)
-    if type(t) is not np.ndarray:
-        return t
-    view = t.view()
-    view.flags.writeable = False
-    return view
+    return read_only(t) if type(t) is np.ndarray else t
 
 
 def copied(t: Any) -> Any:

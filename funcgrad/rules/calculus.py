@@ -14,7 +14,7 @@ from ..verbs import bilinear, composite, dispatched
 from ..views import apart
 from .indexing import along, getitem
 from .order import in_order
-from .shapes import astype, scalar
+from .shapes import array_of, astype, scalar
 
 _LATER, _EARLIER = slice(1, None), slice(None, -1)
 
@@ -117,8 +117,8 @@ def _slope(f: Any, h: Any, axis: int, edge_order: int) -> Any:
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
-    x, xp = (astype(_array(points), float, casting="safe") for points in (x, xp))
-    fp = astype(_array(fp), np.result_type(fp, float))
+    x, xp = (astype(array_of(points), float, casting="safe") for points in (x, xp))
+    fp = astype(array_of(fp), np.result_type(fp, float))
     if np.ndim(xp) != 1 or np.ndim(fp) != 1:
         raise ValueError("Data points must be 1-D sequences")
     if xp.shape != fp.shape:
@@ -147,10 +147,6 @@ def interp(
     ans = np.where(x < xp[0], fp[0] if left is None else left, ans)
     ans = np.where(x > xp[-1], fp[-1] if right is None else right, ans)
     return scalar(np.where(np.isnan(x), x, ans))
-
-
-def _array(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 @composite(np.unwrap)

@@ -16,7 +16,7 @@ from ..verbs import composite, dispatched
 from ..views import copied
 from .indexing import along, brought_inside, getitem
 from .order import in_order, order_of, view_of
-from .shapes import astype
+from .shapes import array_of, astype
 
 
 @dispatched(np.select)
@@ -114,7 +114,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, arr.ndim)
-    values = astype(_array(values), arr.dtype)
+    values = astype(array_of(values), arr.dtype)
     n = arr.shape[axis]
     obj = np.arange(n)[obj] if isinstance(obj, slice) else obj
     if np.ndim(obj) == 0 and np.ndim(values) == arr.ndim:
@@ -132,10 +132,6 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     where = [obj] * count if np.ndim(obj) == 0 else obj
     places = np.insert(np.arange(n), where, np.arange(n, n + count))
     return in_order(getitem(joined, along(axis, arr.ndim, places)), order_of("A", arr))
-
-
-def _array(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else np.asarray(x)
 
 
 @composite(np.resize, operands=2)
@@ -178,7 +174,7 @@ def apply_along_axis(
     shape = rows.shape[:-1]
     if 0 in shape:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
-    outs = [_array(func1d(rows[at], *args, **kwargs)) for at in np.ndindex(*shape)]
+    outs = [array_of(func1d(rows[at], *args, **kwargs)) for at in np.ndindex(*shape)]
     ans = np.reshape(np.stack(outs), (*shape, *outs[0].shape))
     return np.moveaxis(ans, range(len(shape), ans.ndim), range(axis, axis + outs[0].ndim))
 
@@ -249,7 +245,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 @dispatched(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
-    arrays = [_array(operand(x)) for x in args]
+    arrays = [array_of(operand(x)) for x in args]
     shape = np.broadcast_shapes(*[x.shape for x in arrays])
     return tuple(np.broadcast_to(x, shape) for x in arrays)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import operand
 from ..verbs import composite
-from .shapes import astype
+from .shapes import array_of, astype
 
 
 def _as_complex(x: Any, outside: Any) -> Any:
@@ -51,5 +51,5 @@ def logn(n: Any, x: Any) -> Any:
 
 @composite(np.emath.power, operands=2)
 def power(x: Any, p: Any) -> Any:
-    x, p = (t if hasattr(t, "dtype") else np.asarray(t) for t in (x, p))
+    x, p = array_of(x), array_of(p)
     return np.power(_as_complex(x, _negative), p * 1.0 if np.any(np.less(p, 0)) else p)

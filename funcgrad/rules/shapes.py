@@ -372,6 +372,11 @@ def astype(
     return (cast if dtype.kind in "fc" else to_integers)(x, dtype=dtype)
 
 
+def array_of(x: Any) -> Any:
+    """``x``, which is an array if it is a Python number or a list: it has a shape and a dtype."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
 def scalar(x: Any) -> Any:
     """``x``, which is no array if it has no dimensions: most functions of NumPy return it so."""
     return x if x.shape else x[()]
