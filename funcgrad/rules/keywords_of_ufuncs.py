@@ -1,4 +1,4 @@
-"""The keywords of a ufunc's call, brought away: the ufunc is called again without any.
+"""The keywords of a ufunc's call, done away with: the ufunc is called again without any.
 
 NumPy itself says to which dtypes ``dtype=``, ``signature=`` and ``casting=`` make it cast the
 operands. Where a generalized ufunc such as ``np.matmul`` is told its core axes, they are moved to

@@ -1,4 +1,4 @@
-"""Determinants, inverses, linear systems, norms, and the products of ``np.linalg``.
+"""Determinants, inverses, linear systems, and the products of ``np.linalg``.
 
 Formulas are those of Giles 2008, "Collected matrix derivative results for forward and reverse mode
 algorithmic differentiation", in which X̄ is the cotangent of X. Matrices may be stacked: every rule

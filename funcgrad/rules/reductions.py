@@ -165,8 +165,9 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
         if "correction" in keywords:
             keywords["ddof"] = keywords.pop("correction")
         initial = keywords.get("initial")
-        if initial is not None and (join is _plus or join is _times or is_traced(initial)):
-            if join in (_plus, _times):
+        is_total = join in (np.add, np.multiply)
+        if initial is not None and (is_total or is_traced(initial)):
+            if is_total:
                 del keywords["initial"]
             else:
                 keywords["initial"] = _lowest(np.result_type(args[0]), join is np.maximum)
@@ -262,16 +263,8 @@ def _std_about(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     return np.where(var == 0, stop(np.sqrt(var)), np.sqrt(np.where(var == 0, 1.0, var)))
 
 
-def _plus(ans: Any, initial: Any) -> Any:
-    return ans + initial
-
-
-def _times(ans: Any, initial: Any) -> Any:
-    return ans * initial
-
-
-_extended(np.sum, _filled(np.sum, 0), _plus)
-_extended(np.prod, _filled(np.prod, 1), _times)
+_extended(np.sum, _filled(np.sum, 0), np.add)
+_extended(np.prod, _filled(np.prod, 1), np.multiply)
 _extended(np.any, _filled(np.any, False))
 _extended(np.all, _filled(np.all, True))
 _extended(np.max, _extreme(np.max, low=True), np.maximum)

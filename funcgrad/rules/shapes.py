@@ -1,4 +1,4 @@
-"""Functions that move elements without changing them: reshape, broadcast, join, split, pad."""
+"""Functions that move elements without changing them: reshape, broadcast, join, split, cast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sorting, order statistics and sets of values.
+"""Sorting and order statistics.
 
 Equal values share evenly: the derivative of ``np.sort`` averages over each run of ties, so that
 ``np.sort(x)[0]`` has the derivative of ``np.min(x)``. Everything that picks values by rank is an
