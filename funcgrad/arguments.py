@@ -44,7 +44,7 @@ class Arguments:
             if (Like(leaf).dtype.kind == "c") != holomorphic:
                 takes = "complex" if holomorphic else "real"
                 instead = (
-                    "Write x.astype(complex), or leave holomorphic=True away."
+                    "Write x.astype(complex), or leave holomorphic=True out."
                     if holomorphic
                     else "Pass holomorphic=True where the function is holomorphic; otherwise take "
                     "the real and the imaginary part as two arguments, or funcgrad.jvp."

@@ -15,7 +15,7 @@ from .errors import DerivativeLostError, LeakedTracerError, UnsupportedError
 from .joint import Joint, float_places
 from .pull import Like
 from .trace import Trace
-from .transform import check_outputs, described, is_number
+from .transform import check_outputs, described, fits, is_number, misfit
 from .views import unchanged
 from .vmap import Batch, vmap
 
@@ -155,14 +155,9 @@ class Call:
             if type(like) is not Like or like.dtype.kind not in "fc":
                 leaves.append(zero_like(like))
                 continue
-            fits = is_number(x) and np.can_cast(np.result_type(x), like.dtype, "same_kind")
-            if not fits or np.shape(x) != like.shape:
-                raise TypeError(
-                    f"{self.label}: {what}{tree.keystr(path)} is {described(x)}, and must be of "
-                    f"shape {like.shape} and dtype {like.dtype}."
-                )
-            own = x.astype(like.dtype) if hasattr(x, "astype") else like.dtype.type(x)
-            leaves.append(own)
+            if not fits(x, like):
+                raise TypeError(misfit(f"{self.label}: {what}{tree.keystr(path)}", x, like))
+            leaves.append(x.astype(like.dtype) if hasattr(x, "astype") else like.dtype.type(x))
         return leaves
 
     # Under vmap.

@@ -21,7 +21,7 @@ from .program import Program, Variable
 from .pull import Like, Pull, gather, strong
 from .rules.elementwise import annihilate
 from .trace import WEAK, Trace
-from .transform import check_function, check_outputs, described, is_number, plain
+from .transform import check_function, check_outputs, fits, misfit, plain
 from .walk import match
 from .zeros import annihilated, annihilated_product, finite
 
@@ -274,11 +274,7 @@ def check_tangents(arguments: Arguments, tangents: Any) -> list[Any]:
     checked = []
     for i, (x, t) in enumerate(zip(arguments.leaves, tree.leaves(list(tangents)))):
         like = Like(x)
-        fits = is_number(t) and np.can_cast(np.result_type(t), like.dtype, "same_kind")
-        if not fits or np.shape(t) != like.shape:
-            raise TypeError(
-                f"{arguments.trace.label}: the tangent of {arguments.name(i)} is {described(t)}, "
-                f"its primal of shape {like.shape} and dtype {like.dtype}."
-            )
+        if not fits(t, like):
+            raise TypeError(misfit(f"{label}: the tangent of {arguments.name(i)}", t, like))
         checked.append(call(np.astype, (t, like.dtype), {}))
     return checked

@@ -18,9 +18,10 @@ from .transform import (
     check_function,
     check_outputs,
     described,
+    fits,
     is_inexact,
-    is_number,
     is_real,
+    misfit,
     named,
     plain,
 )
@@ -203,12 +204,12 @@ class Recording:
 
 
 def _check_scalar(value: Any, tape: Tape, holomorphic: bool) -> None:
-    fits = _is_complex(value) if holomorphic else is_real(value)
-    if fits and getattr(value, "shape", ()) == ():
+    is_right = _is_complex(value) if holomorphic else is_real(value)
+    if is_right and getattr(value, "shape", ()) == ():
         return
     kind = "complex number, being holomorphic," if holomorphic else "real float,"
     if holomorphic and is_real(value):
-        instead = "Leave holomorphic=True away."
+        instead = "Leave holomorphic=True out."
     elif _is_complex(value) and not holomorphic:
         instead = (
             "Pass holomorphic=True where it is a holomorphic function of complex arguments, return "
@@ -236,13 +237,8 @@ def _check_cotangent(
     tree.check_same(structure, cotangent, "the cotangent", "the result")
     leaves = []
     for (path, g), like in zip(tree.leaves_with_path(cotangent), likes):
-        fits = is_number(g) and np.can_cast(np.result_type(g), like.dtype, "same_kind")
-        if not fits or np.shape(g) != like.shape:
-            raise ValueError(
-                f"the pullback of {label} takes a cotangent of shape {like.shape} and dtype "
-                f"{like.dtype}{' at ' + tree.keystr(path) if path else ''}, "
-                f"and got {described(g)}."
-            )
+        if not fits(g, like):
+            raise ValueError(misfit(f"{label}: the cotangent{tree.keystr(path)}", g, like))
         leaves.append(call(np.astype, (g, like.dtype), {}))
     return leaves
 

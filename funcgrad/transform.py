@@ -186,6 +186,20 @@ def _or_static(where: Any) -> str:
     return f', or make {field[1]} a field(metadata={{"static": True}})' if field else ""
 
 
+def fits(x: Any, like: Like) -> bool:
+    """Whether the cotangent or tangent ``x`` is of the shape and kind of ``like``."""
+    return (
+        is_number(x)
+        and np.can_cast(np.result_type(x), like.dtype, "same_kind")
+        and np.shape(x) == like.shape
+    )
+
+
+def misfit(what: str, x: Any, like: Like) -> str:
+    """What an error says of an ``x``, called ``what``, that does not fit."""
+    return f"{what} is {described(x)}, and must be of shape {like.shape} and dtype {like.dtype}."
+
+
 def check_outputs(outs: list[Any], paths: Any, label: str) -> None:
     """Raise unless every leaf of a result is a number or an array of numbers."""
     for path, out in zip(paths, outs):

@@ -193,7 +193,7 @@ def test_linearize_carries_aux_and_constant_results():
     "tangents, message",
     [
         ((np.ones(2),), r"linearize of sin: the tangent of argument 0 is shape \(2,\)"),
-        ((1j * np.ones(3),), "dtype complex128, its primal of shape"),
+        ((1j * np.ones(3),), "dtype complex128, and must be of shape"),
         ((np.ones(3), 1.0), r"has no \[1\]"),
     ],
 )
