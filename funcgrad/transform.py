@@ -188,11 +188,10 @@ def _or_static(where: Any) -> str:
 
 def fits(x: Any, like: Like) -> bool:
     """Whether the cotangent or tangent ``x`` is of the shape and kind of ``like``."""
-    return (
-        is_number(x)
-        and np.can_cast(np.result_type(x), like.dtype, "same_kind")
-        and np.shape(x) == like.shape
-    )
+    if not is_number(x) or np.shape(x) != like.shape:
+        return False
+    dtype = x.dtype if isinstance(x, _TYPED) else np.result_type(x)
+    return np.can_cast(dtype, like.dtype, "same_kind")
 
 
 def misfit(what: str, x: Any, like: Like) -> str:
