@@ -20,6 +20,11 @@ def copied(t: Any) -> Any:
     return np.copy(t) if is_written(t) else frozen(t)
 
 
+def own(t: Any) -> Any:
+    """The same, of a plain array too: code for JAX says ``carry += x`` and means a new one."""
+    return np.copy(t) if isinstance(t, np.ndarray) else copied(t)
+
+
 def apart(t: Any) -> Any:
     """A result, or a list or tuple of them, that is a view of nothing."""
     if type(t) is list or type(t) is tuple:
@@ -30,8 +35,3 @@ def apart(t: Any) -> Any:
         is_whole = t.owner.root is t.owner  # type: ignore[attr-defined]
         return t if is_whole else t.owner.duplicated(t)
     return t if t.origin is None else frozen(t)
-
-
-def own(t: Any) -> Any:
-    """``t``, as an array of its own: code for JAX says ``carry += x`` and means a new one."""
-    return np.copy(t) if isinstance(t, np.ndarray) or is_written(t) else frozen(t)
