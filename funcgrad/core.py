@@ -271,8 +271,6 @@ class Tracer:
             return FUNCTIONS[np.ufunc, "out"](kwargs.pop("out"), ufunc, method, inputs, kwargs)
         if kwargs and method == "__call__":
             return FUNCTIONS[np.ufunc](ufunc, inputs, kwargs)
-        if method == "__call__" and ufunc in UFUNCS:
-            return bind(UFUNCS[ufunc], tuple(map(operand, inputs)), kwargs)
         if method == "__call__" and ufunc in FUNCTIONS:
             return FUNCTIONS[ufunc](*inputs)
         if (ufunc, method) in FUNCTIONS:

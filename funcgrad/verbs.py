@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +45,6 @@ from .core import (
     strip,
 )
 from .declared import Declared, complete, keywords_of
-from .errors import DerivativeLostError
 from .pull import Pull, Rule, signature
 from .views import apart
 
@@ -320,18 +319,6 @@ def dispatched(function: Any) -> Callable[[Rule], Rule]:
         return body
 
     return declare
-
-
-def refuse(function: Any, instead: str) -> None:
-    """Declare that a NumPy function would write traced values into a plain array."""
-
-    def refused(*args: Any, **kwargs: Any) -> NoReturn:
-        raise DerivativeLostError(
-            f"{function_name(function)} would write a traced value into a plain array and lose "
-            f"its derivative. Write {instead}, or funcgrad.value(t) for the plain number."
-        )
-
-    FUNCTIONS[function] = refused
 
 
 def query(function: Any) -> None:

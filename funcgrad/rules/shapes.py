@@ -382,11 +382,6 @@ def scalar(x: Any) -> Any:
     return x if x.shape else x[()]
 
 
-@composite(np.copy)
-def copy(a: Any, order: str = "K") -> Any:
-    return np.positive(a)
-
-
 linear(np.real, lambda g: g, batch=front, view=True)
 linear(
     np.imag,
