@@ -410,3 +410,18 @@ def test_zero_by_value():
 def test_a_python_number_as_the_argument_of_select_and_piecewise():
     assert grad(lambda x: np.select([x > 1, x > 0], [np.log(x), np.sqrt(x)], 0.0))(0.25) == 1
     assert grad(lambda x: np.piecewise(x, [x > 0], [np.sqrt, 0.0]))(0.25) == 1
+
+
+@pytest.mark.parametrize("axis", [None, 0])
+def test_a_product_that_is_not_taken(axis):
+    def f(x):
+        return np.where(False, np.prod(x, axis=axis), np.sum(x[2:]))
+
+    assert grad(f)(np.array([INF, 0.0, 1.0])).tolist() == [0.0, 0.0, 1.0]
+
+
+def test_a_complex_quotient_that_is_not_taken():
+    value, tangent = jvp(
+        lambda z: np.where(z == 0, z, 1.0 / z), (np.zeros(1, complex),), (np.ones(1, complex),)
+    )
+    assert value.tolist() == [0.0] and tangent.tolist() == [1.0]

@@ -423,3 +423,8 @@ def test_formatting_and_printing(capsys):
     assert capsys.readouterr().out == f"2.0 {VECTOR}\n"
     grad(lambda v: f(2.0, v))(VECTOR)
     assert capsys.readouterr().out == f"2.0 {VECTOR}\n"
+
+
+def test_an_element_of_an_array_in_the_other_byte_order():
+    x = np.array([1.0, 2.0]).astype(np.dtype(float).newbyteorder("S"))
+    np.testing.assert_array_equal(grad(lambda x: x[0] * x[1] ** 2)(x), [4.0, 4.0])

@@ -3,6 +3,8 @@
 Each program runs on plain arrays too, where it is NumPy's own; that run is what is expected.
 """
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -656,3 +658,44 @@ def test_copyto_takes_axes_of_length_one_in_front():
     x = np.array([1.0, 4.0])
     np.testing.assert_array_equal(vjp(f, x)[0], f(x))
     np.testing.assert_array_equal(vmap(f)(x[None])[0], f(x))
+
+
+def test_a_decomposition_of_an_array_that_was_written_to():
+    def logdet(x):
+        z = np.zeros_like(x)
+        z[0], z[1] = x[0], 2.0 * x[1]
+        return np.linalg.slogdet(z)[1]
+
+    x = np.array([[2.0, 1.0], [0.5, 3.0]])
+    np.testing.assert_allclose(grad(logdet)(x), np.linalg.inv(x).T, rtol=1e-14)
+
+
+def test_single_places_and_rows_by_turns():
+    def f(x):
+        z = np.zeros_like(x)
+        z[0] = x[0]
+        z[0, 1] = 3.0 * x[1, 1]
+        z[1, 0] = x[0, 0]  # which is written over
+        z[1] = x[1]
+        return np.sum(z * z)
+
+    np.testing.assert_allclose(grad(f)(X), 2.0 * X * [[1, 0, 1], [1, 10, 1]], rtol=1e-14)
+
+
+def test_a_copy_is_cut_off_from_later_writes():
+    def f(x, duplicate):
+        z, y = np.zeros_like(x), 2.0 * x
+        z[0] = x[0]
+        other = duplicate(z, y)
+        z[1] = y[1] = 5.0
+        assert f"{np.sum(z):.1f}" == f"{np.sum(fg.value(z)):.1f}"
+        return np.sum(other)
+
+    assert grad(f)(X, lambda z, y: copy.copy(z)).tolist() == [[1.0] * 3, [0.0] * 3]
+
+    def by_copyto(z, y):
+        other = np.zeros_like(z)
+        np.copyto(other, y)
+        return other
+
+    assert grad(f)(X, by_copyto).tolist() == [[2.0] * 3] * 2

@@ -292,3 +292,17 @@ def test_the_operands_of_a_joint_primitive_changed_after_their_use(size):
     x *= 5
     c *= 5
     right(lambda: pullback(np.ones(size))[0], want)
+
+
+def test_an_operand_whose_cotangent_is_none_has_derivative_zero():
+    np.testing.assert_array_equal(grad(lambda x: np.sum(SCALED(x, x)))(VECTOR), 2.0 * VECTOR**2)
+
+
+def test_a_complex_constant_changed_after_its_use():
+    def f(x):
+        c = np.full(1000, 1.0 + 2.0j)
+        y = np.sum(np.real(x * c)) + np.sum(np.imag(c * x))
+        c *= 5
+        return y
+
+    np.testing.assert_array_equal(grad(f)(np.ones(1000)), np.full(1000, 3.0))

@@ -307,3 +307,25 @@ def test_what_has_no_batch_rule_loops_and_says_so():
 def test_random_draws_need_no_warning():
     keys = random.split(random.key(0), 3)
     same(vmap(random.normal)(keys), np.array([random.normal(key) for key in keys]))
+
+
+PLACES = np.array([3, 7, 11])
+
+
+@pytest.mark.parametrize(
+    "f, xs",
+    [
+        (lambda i: np.unravel_index(i, (3, 4)), PLACES),
+        (lambda i: np.unravel_index(i, (3, 4), order="F"), PLACES),
+        (lambda i: np.ravel_multi_index((i, i), (4, 5), mode="clip"), PLACES),
+        (lambda i: np.ravel_multi_index((i, i), (4, 5), mode=("wrap", "clip"), order="F"), PLACES),
+        (lambda x: np.array_equal(x, [1.0, np.nan], equal_nan=True), np.array([[1.0, np.nan]] * 2)),
+        (lambda x: np.array_equal(x, np.zeros(3)), np.zeros((2, 2))),
+        (lambda x: np.array_equiv(x, 1.0), np.array([[1.0, 1.0], [2.0, 1.0]])),
+        (lambda x: np.array_equiv(x, np.zeros(3)), np.zeros((2, 2))),
+        (lambda i: np.ix_(i, [0, 1]), np.array([[0, 1], [2, 3]])),
+    ],
+)
+def test_questions_of_places_and_equality(f, xs):
+    loop = fg.tree.map(lambda *rows: np.stack(rows), *[f(x) for x in xs])
+    fg.tree.map(np.testing.assert_array_equal, vmap(f)(xs), loop)
