@@ -188,10 +188,11 @@ def _or_static(where: Any) -> str:
 
 def fits(x: Any, like: Like) -> bool:
     """Whether the cotangent or tangent ``x`` is of the shape and kind of ``like``."""
-    if not is_number(x) or np.shape(x) != like.shape:
+    if not is_number(x):
         return False
-    dtype = x.dtype if isinstance(x, _TYPED) else np.result_type(x)
-    return np.can_cast(dtype, like.dtype, "same_kind")
+    if not isinstance(x, _TYPED):
+        x = Like(x) if type(x) in WEAK else np.asarray(x)
+    return x.shape == like.shape and np.can_cast(x.dtype, like.dtype, "same_kind")
 
 
 def misfit(what: str, x: Any, like: Like) -> str:
