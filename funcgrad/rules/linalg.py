@@ -378,7 +378,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 @composite(np.linalg.vecdot, operands=2)
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return np.sum(conj(x1) * x2, axis=axis)
+    return np.vecdot(x1, x2, axis=axis)
 
 
 @composite(np.linalg.matrix_transpose, view=True)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import front, lead, shifted, spread, within
-from ..core import FUNCTIONS, Tracer, frozen, operand
+from ..core import FUNCTIONS, Tracer, frozen, operand, raw
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
+from ..trace import WEAK
 from ..verbs import composite, constant, linear
 from ..views import copied
 from .indexing import along
@@ -375,6 +376,13 @@ def astype(
 def scalar(x: Any) -> Any:
     """``x``, which is no array if it has no dimensions: most functions of NumPy return it so."""
     return x if x.shape else x[()]
+
+
+def strong(x: Any) -> Any:
+    """``x``, whose dtype does not give way: many functions make arrays of Python's numbers."""
+    if type(raw(x)) not in WEAK:
+        return x
+    return np.reshape(x, ()) if type(x) is Tracer else np.asarray(x)
 
 
 @composite(np.copy)
