@@ -24,7 +24,7 @@ from ..verbs import PRIMITIVES, composite, constant, rule
 from .matrices import adjoint, conj, of_full_rank, square
 from .matrices import hermitian as hermitian_part
 from .order import in_order
-from .shapes import astype
+from .shapes import astype, scalar
 
 # Determinants. The gradient of the determinant is the matrix of cofactors, which is finite where
 # the inverse is not: with A = U S Vᴴ it is det(U) det(Vᴴ) Ū C Vᵀ, where C is diagonal, the products
@@ -332,7 +332,7 @@ def multi_dot(arrays: Any) -> Any:
             labels[i] = labels[i][1] if i == 0 else labels[i][0]
     inputs = ",".join(labels)
     ends = "".join(a for a in inputs if inputs.count(a) == 1 and a != ",")
-    return in_order(np.einsum(f"{inputs}->{ends}", *arrays, optimize="greedy"), "C")
+    return in_order(scalar(np.einsum(f"{inputs}->{ends}", *arrays, optimize="greedy")), "C")
 
 
 @composite(np.cross, operands=2)
@@ -378,7 +378,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 @composite(np.linalg.vecdot, operands=2)
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return np.vecdot(x1, x2, axis=axis)
+    return np.vecdot(x1, x2, axis=axis)  # type: ignore[call-overload]
 
 
 @composite(np.linalg.matrix_transpose, view=True)

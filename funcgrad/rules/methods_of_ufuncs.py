@@ -29,8 +29,6 @@ _REDUCE: dict[Any, Any] = {
     np.logical_or: np.any,
 }
 _ACCUMULATE: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
-#: What takes a wider dtype for integers.
-_WIDENING = (np.sum, np.prod, np.cumsum, np.cumprod)
 #: Associative ufuncs, with what changes nothing.
 _ASSOCIATIVE: dict[Any, Any] = {
     np.logaddexp: -np.inf,
@@ -57,9 +55,8 @@ def _typed(method: Callable[..., Any], x: Any, *args: Any, **keywords: Any) -> A
 def _spelled_as(method: Callable[..., Any], function: Any) -> Callable[..., Any]:
     def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
         array = _typed(method, array, axis=axis, dtype=dtype, **keywords)
-        if function in _WIDENING:
-            keywords["dtype"] = array.dtype
-        return call(function, (array,), {"axis": axis, **keywords})
+        ans = call(function, (array,), {"axis": axis, **keywords})
+        return ans if ans.dtype == array.dtype else astype(ans, array.dtype)
 
     return apply
 
@@ -183,9 +180,7 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
             if places.shape[1] == 1:  # of which nothing is computed
                 parts.append(np.take(array, starts[group], axis))
             else:
-                parts.append(
-                    reduce(np.take(array, places, axis), axis=axis + 1, dtype=array.dtype)
-                )
+                parts.append(reduce(np.take(array, places, axis), axis=axis + 1, dtype=array.dtype))
         ans = np.take(np.concatenate(parts, axis), np.argsort(np.concatenate(groups)), axis)
         return asked(ans, ufunc.reduceat, array, [0, 0][: len(starts)], axis=axis)
 

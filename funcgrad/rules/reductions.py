@@ -377,7 +377,8 @@ def _cumulative(function: Any, running: Any, neutral: float) -> None:
     def cumulative(
         x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
     ) -> Any:
-        if axis is None and x.ndim != 1:
+        x = x if x.ndim else np.reshape(x, (1,))
+        if axis is None and x.ndim > 1:
             raise ValueError(
                 "For arrays which have more than one dimension ``axis`` argument is required."
             )

@@ -335,7 +335,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def _cast(x: Any, *, dtype: Any) -> Any:
-    return np.asarray(x).astype(dtype)[()] if np.ndim(x) == 0 else x.astype(dtype)
+    return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
 
 
 cast = linear(_cast, lambda g: g, batch=front)
