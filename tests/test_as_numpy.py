@@ -62,6 +62,13 @@ CALLS = [
     (lambda x: x.astype(np.float32), ZERO_D),
     (lambda x: x.astype(np.float32), NUMBER),
     (lambda x: x.astype(int), ZERO_D),
+    (lambda x: np.linalg.vector_norm(x, ord=None), A),
+    (lambda x: np.fft.rfft2(x, axes=(0, 0)), A),
+    (lambda x: np.linalg.lstsq(x, np.array([True, False, True])), SINGLE[:, :2]),
+    (lambda x: np.polyfit(x, A.T, 1, cov="unscaled"), V),
+    (lambda x: np.resize(x, ()), A),
+    (lambda x: np.std(x, mean=np.mean(x, keepdims=True)), Z),
+    (lambda x: np.take(x, []), V),
     # Answers.
     (lambda x: np.allclose(x, 1.0), A),
     (lambda x: np.array_equal(x, B), A),
@@ -74,6 +81,8 @@ CALLS = [
 
 #: Calls whose result has a dtype that depends on the values, which no graph can run again.
 BY_VALUE = [
+    (lambda x, y: np.setxor1d(x, y), V, V[[0, 0, 2]]),
+    (lambda x, y: np.setxor1d(x, y, assume_unique=True), V, V[[0, 0, 2]]),
     *[(f, -SINGLE) for f in (np.emath.sqrt, np.emath.log)],
     *[(f, -abs(HALF)) for f in (np.emath.sqrt, np.emath.log10)],
     (np.emath.arccos, 2 + abs(A.astype(np.longdouble))),
@@ -83,6 +92,12 @@ if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
     CALLS += [(np.cumulative_sum, ZERO_D), (lambda x: np.cumulative_prod(x, axis=0), NUMBER)]
 
 RAISE = [
+    (lambda x: np.std(x, ddof=1, correction=1), A),
+    (lambda x: np.nanvar(x, ddof=1, correction=1), A),
+    (lambda x: np.take(x, [0], mode="bad"), A),
+    (lambda x: np.polyfit(x, V, -1), V),
+    (lambda x: np.sort(x, kind="bad"), A),
+    (lambda x: np.sort(x, kind="stable", stable=True), A),
     (lambda x: np.fmod.reduce(x), Z),
     (lambda x: np.arctan2.accumulate(x, dtype=int), A),
     (lambda x: np.add.accumulate(x), ZERO_D),

@@ -149,7 +149,8 @@ def resize(a: Any, new_shape: Any) -> Any:
     flat = np.ravel(a)
     if not flat.shape[0]:
         return np.zeros(shape, flat.dtype)
-    return flat[np.resize(np.arange(flat.shape[0]), shape)]
+    places = np.resize(np.arange(flat.shape[0]), int(np.prod(shape)))
+    return np.reshape(flat[places], shape)
 
 
 @composite(np.trim_zeros, view=True)

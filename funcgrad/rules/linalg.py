@@ -259,7 +259,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
             f"shapes {a.shape} and {b.shape}."
         )
     m, n = a.shape
-    a, b = (astype(x, np.result_type(a, b, np.float32)) for x in (a, b))
+    dtypes = [x.dtype if x.dtype.kind in "fc" else np.float64 for x in (a, b)]
+    a, b = (astype(x, np.result_type(*dtypes, np.float32)) for x in (a, b))
     eps = float(np.finfo(a.dtype).eps)
     rcond = eps * (max(m, n) if rcond is None else 1) if rcond in (None, -1) else rcond
     a = of_full_rank(

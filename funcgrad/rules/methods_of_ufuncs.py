@@ -54,7 +54,8 @@ def _typed(method: Callable[..., Any], x: Any, *args: Any, **keywords: Any) -> A
 
 def _spelled_as(method: Callable[..., Any], function: Any) -> Callable[..., Any]:
     def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
-        array = _typed(method, array, axis=axis, dtype=dtype, **keywords)
+        without_mask = {key: x for key, x in keywords.items() if key != "where"}
+        array = _typed(method, array, axis=axis, dtype=dtype, **without_mask)
         ans = call(function, (array,), {"axis": axis, **keywords})
         return ans if ans.dtype == array.dtype else astype(ans, array.dtype)
 

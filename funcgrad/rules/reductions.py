@@ -18,7 +18,7 @@ from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
 from .constants import stop
 from .order import asked, in_order
-from .shapes import astype
+from .shapes import astype, scalar
 
 
 def _spread(g: Any, x_like: Any, axis: Any, keepdims: bool, where: Any) -> Any:
@@ -154,6 +154,13 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 # joins the result, and a mean that was computed before.
 
 
+def one_of(ddof: float, correction: float) -> float:
+    """What of the two names of one number was given."""
+    if ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    return correction
+
+
 def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = None) -> None:
     """Declare ``masked(a, where, keywords)`` for the calls of a reduction with a traced mask,
     ``join(result, initial)`` and ``given_mean(a, keywords)``."""
@@ -162,7 +169,7 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
     def apply(*args: Any, **keywords: Any) -> Any:
         keywords = {key: v for key, v in keywords.items() if v is not np._NoValue}
         if "correction" in keywords:
-            keywords["ddof"] = keywords.pop("correction")
+            keywords["ddof"] = one_of(keywords.get("ddof", 0), keywords.pop("correction"))
         initial = keywords.get("initial")
         if initial is not None and (join is _plus or join is _times or is_traced(initial)):
             if join in (_plus, _times):
@@ -253,12 +260,12 @@ def _masked_std(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     var = np.var(a, where=where, **keywords)
     # Of nothing, too, all values are equal, and the variance is NaN.
     std = np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
-    return in_order(std, var)
+    return in_order(scalar(std), var)
 
 
 def _std_about(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     var = _masked_var(a, where, keywords)
-    return np.where(var == 0, stop(np.sqrt(var)), np.sqrt(np.where(var == 0, 1.0, var)))
+    return scalar(np.where(var == 0, stop(np.sqrt(var)), np.sqrt(np.where(var == 0, 1.0, var))))
 
 
 def _plus(ans: Any, initial: Any) -> Any:

@@ -88,8 +88,10 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 
 @composite(np.setxor1d, operands=2)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    parts = np.setdiff1d(ar1, ar2, assume_unique), np.setdiff1d(ar2, ar1, assume_unique)
-    return np.sort(np.concatenate(parts))
+    parts = [np.ravel(x) if assume_unique else np.unique(x) for x in (ar1, ar2)]
+    values = np.sort(np.concatenate(parts))
+    changes = np.concatenate([[True], values[1:] != values[:-1], [True]])
+    return values[changes[1:] & changes[:-1]]
 
 
 def _common_places(x: Any, y: Any, assume_unique: bool) -> tuple[np.ndarray, ...]:
