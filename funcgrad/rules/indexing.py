@@ -346,10 +346,9 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     if axis is None or np.ndim(a) == 0:
         a, axis = np.ravel(a), 0 if axis is None else axis
     at_axis = normalize_axis_index(axis, a.ndim)
-    if not hasattr(indices, "dtype"):  # of which NumPy makes integers whatever they are
-        indices = np.asarray(indices, np.intp)
-    elif type(indices) is not Tracer:
-        indices = indices.astype(np.intp, casting="safe")
+    if type(indices) is not Tracer:
+        indices = np.asarray(indices)
+        indices = indices.astype(np.intp, casting="safe" if indices.size else "unsafe")
     size = a.shape[at_axis]
     if mode not in ("raise", "clip", "wrap"):
         raise ValueError(f"np.take takes mode 'raise', 'clip' or 'wrap', and got {mode!r}.")
