@@ -38,7 +38,7 @@ CALLS = [
     (lambda x, y: np.linalg.multi_dot([x, A.T, y]), V, V[:3]),
     # Single places, sets and sorted values.
     (lambda x: np.insert(x, [1], [[5.0, 6.0]], axis=1), A),
-    (lambda x: np.insert(x, A[:, 0] > 0, np.ones((2, 4)), axis=0), A),
+    (lambda x: np.insert(x, [2], np.ones((2, 4)), axis=0), A),
     (lambda x: np.choose(1, [x, 2.0]), ZERO_D),
     (np.sort_complex, Z32[0]),
     (lambda x: np.intersect1d(x, [7, 8.0]), HALF),
