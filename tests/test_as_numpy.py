@@ -67,6 +67,8 @@ CALLS = [
     (lambda x: np.linalg.lstsq(x, np.array([True, False, True])), SINGLE[:, :2]),
     (lambda x: np.polyfit(x, A.T, 1, cov="unscaled"), V),
     (lambda x: np.resize(x, ()), A),
+    (lambda x: np.std(x, dtype=complex), Z32),
+    (lambda x: np.var(x, 0, complex), A),
     (lambda x: np.std(x, mean=np.mean(x, keepdims=True)), Z),
     (lambda x: np.take(x, []), V),
     # Answers.
@@ -161,3 +163,11 @@ def test_error(call, args):
     with pytest.raises((TypeError, ValueError, ZeroDivisionError)) as own:
         fg.vjp(call, *args)
     assert issubclass(error.type, own.type)
+
+
+def test_a_variance_in_complex_numbers_is_real():
+    z, v = Z[0], Z[1]
+    for f in (np.std, np.var, np.nanvar):
+        _, tangent = fg.jvp(lambda x, f=f: f(x, dtype=complex), (z,), (v,))
+        _, want = fg.jvp(f, (z,), (v,))
+        assert tangent == want.astype(complex)

@@ -179,6 +179,11 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
             ans = apply(*args, **keywords)
             initial = operand(initial)
             return join(ans, initial if ans.dtype.kind in "biu" else astype(initial, ans.dtype))
+        if given_mean is not None and ("dtype" in keywords or len(args) > 2):
+            given = signature.bind(*args, **keywords).arguments
+            dtype = given.pop("dtype")
+            if dtype is not None and np.dtype(dtype).kind == "c":  # of what is real all the same
+                return astype(apply(astype(operand(given.pop("a")), dtype), **given), dtype)
         if "mean" not in keywords and not is_traced(keywords.get("where")):
             return static(*args, **keywords)
         given = {key: v for key, v in keywords.items() if v is not None}
