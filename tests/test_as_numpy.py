@@ -171,3 +171,12 @@ def test_a_variance_in_complex_numbers_is_real():
         _, tangent = fg.jvp(lambda x, f=f: f(x, dtype=complex), (z,), (v,))
         _, want = fg.jvp(f, (z,), (v,))
         assert tangent == want.astype(complex)
+
+
+@pytest.mark.parametrize("keywords", [{}, {"fweights": [1, 1]}, {"aweights": [1.0, 1.0]}])
+def test_a_covariance_of_fewer_observations_than_ddof(keywords):
+    with pytest.warns(RuntimeWarning):
+        want = np.cov(A[:, :2], ddof=3, **keywords)
+    with np.errstate(all="ignore"):
+        got, _ = fg.vjp(lambda x: np.cov(x, ddof=3, **keywords), A[:, :2])
+    np.testing.assert_array_equal(got, want)

@@ -81,6 +81,7 @@ def cov(
         mean = np.sum(rows * weights, axis=1, keepdims=True) / total
         weighted = (rows - mean) * weights
         factor = total - ddof * (1.0 if aweights is None else np.sum(weights * aweights) / total)
+    factor = np.maximum(factor, 0.0)  # of fewer observations than ddof: infinite or NaN
     ans = np.squeeze(np.matmul(weighted, np.conj((rows - mean).T)) * np.divide(1.0, factor))
     return astype(ans, dtype)
 
