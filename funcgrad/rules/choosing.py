@@ -16,7 +16,7 @@ from ..verbs import composite, dispatched
 from ..views import copied
 from .indexing import along, brought_inside, getitem
 from .order import in_order, order_of, view_of
-from .shapes import array_of, astype
+from .shapes import array_of, astype, scalar
 
 
 @dispatched(np.select)
@@ -80,6 +80,8 @@ def _on_piece(x: Any, condition: Any, function: Any, args: Any, kw: Any) -> Any:
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     choices = [operand(x) for x in choices]
     a, count = operand(a), len(choices)
+    if np.result_type(a).kind not in "iub":
+        raise TypeError(f"np.choose chooses by integers, and got {np.result_type(a)}.")
     a = brought_inside(a, count, mode)
     if not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
@@ -87,7 +89,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     ans = copied(np.broadcast_to(choices[0], shape))
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
-    return written(ans, out, np.choose)
+    return written(scalar(ans), out, np.choose)
 
 
 @composite(np.extract, operands=2)
@@ -117,20 +119,18 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     values = astype(array_of(values), arr.dtype)
     n = arr.shape[axis]
     obj = np.arange(n)[obj] if isinstance(obj, slice) else obj
-    if np.ndim(obj) == 0 and np.ndim(values) == arr.ndim:
-        # One place takes all values along the axis.
-        count = values.shape[axis]
-    elif np.ndim(obj) == 0:
-        values = np.expand_dims(np.reshape(values, (1,) * (arr.ndim - 1 - np.ndim(values))
-                                           + np.shape(values)), axis)  # fmt: skip
-        count = 1
-    else:
-        obj = np.asarray(obj) if len(obj) else np.empty(0, int)
-        count = int(np.count_nonzero(obj)) if obj.dtype == bool else obj.size
+    of_one = np.ndim(obj) == 0
+    obj = np.asarray(obj) if np.size(obj) else np.empty(0, int)
+    obj = np.flatnonzero(obj) if obj.dtype == bool and not of_one else obj
+    if obj.size == 1:
+        # One place takes all values along the axis; those for a number have it first.
+        values = np.reshape(values, (1,) * (arr.ndim - np.ndim(values)) + np.shape(values))
+        values = np.moveaxis(values, 0, axis) if of_one else values
+        obj = np.repeat(obj, values.shape[axis])
+    count = obj.size
     shape = tuple(count if i == axis else size for i, size in enumerate(arr.shape))
     joined = np.concatenate([arr, np.broadcast_to(values, shape)], axis=axis)
-    where = [obj] * count if np.ndim(obj) == 0 else obj
-    places = np.insert(np.arange(n), where, np.arange(n, n + count))
+    places = np.insert(np.arange(n), obj, np.arange(n, n + count))
     return in_order(getitem(joined, along(axis, arr.ndim, places)), order_of("A", arr))
 
 
@@ -142,7 +142,8 @@ def resize(a: Any, new_shape: Any) -> Any:
     flat = np.ravel(a)
     if not flat.shape[0]:
         return np.zeros(shape, flat.dtype)
-    return flat[np.resize(np.arange(flat.shape[0]), shape)]
+    places = np.resize(np.arange(flat.shape[0]), int(np.prod(shape)))
+    return np.reshape(flat[places], shape)
 
 
 @composite(np.trim_zeros, view=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..batching import BatchRule, along_one, each, front, over, ragged
-from ..core import FUNCTIONS, Primitive, operand
+from ..core import FUNCTIONS, Primitive, is_traced, operand
 from ..verbs import composite, constant, query
 from .order import alike
 
@@ -105,11 +105,17 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     return place
 
 
+def _answer(each: Any) -> Any:
+    """Whether all are true: a bool of Python's, but where there is one for each example."""
+    ans = np.all(each)
+    return ans if is_traced(ans) else bool(ans)
+
+
 @composite(np.allclose, operands=2)
 def allclose(
     a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Any:
-    return np.all(np.isclose(a, b, rtol, atol, equal_nan))
+    return _answer(np.isclose(a, b, rtol, atol, equal_nan))
 
 
 @composite(np.array_equal, operands=2)
@@ -117,7 +123,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     if np.shape(a1) != np.shape(a2):
         return False
     same = np.equal(a1, a2)
-    return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
+    return _answer(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
 
 
 @composite(np.array_equiv, operands=2)
@@ -126,7 +132,7 @@ def array_equiv(a1: Any, a2: Any) -> Any:
         np.broadcast_shapes(np.shape(a1), np.shape(a2))
     except ValueError:
         return False
-    return np.all(np.equal(a1, a2))
+    return _answer(np.equal(a1, a2))
 
 
 def _stop_gradient(x: object) -> object:

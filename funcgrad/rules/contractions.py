@@ -16,7 +16,7 @@ from ..core import FUNCTIONS
 from ..pull import unbroadcast
 from ..verbs import bilinear, composite, multilinear
 from .order import asked, each_in_order, example, in_order, order_of, small, view_of
-from .shapes import array_of, cast_all, scalar
+from .shapes import cast_all, scalar, strong
 
 # A vector on the left of matmul is a row, on the right a column. That an operand was one shows in
 # the dimensions of the result, so neither rule needs the operand that it differentiates; over the
@@ -62,15 +62,20 @@ matmul = bilinear(np.matmul, _matmul_lhs, _matmul_rhs, batch=_matmul_stacks, sym
 @composite(np.dot, operands=2, names="a b out=None")
 def dot(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return in_order(np.multiply(array_of(a), array_of(b)), "C")
+        return in_order(np.multiply(strong(a), strong(b)), "C")
     if np.ndim(a) <= 2 and np.ndim(b) <= 2:
         return np.matmul(a, b)
     return np.tensordot(a, b, axes=([-1], [max(np.ndim(b) - 2, 0)]))
 
 
-@composite(np.vecdot, operands=2, names="x1 x2 axis=-1")
-def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return asked(np.sum(np.conj(x1) * x2, axis=axis), np.vecdot, x1, x2, axis=axis)
+@composite(np.vecdot, operands=2)
+def vecdot(x1: Any, x2: Any) -> Any:
+    if np.shape(x1)[-1:] != np.shape(x2)[-1:] or not np.ndim(x1):
+        raise ValueError(
+            f"np.vecdot: vectors along the last axes of shapes {np.shape(x1)} and {np.shape(x2)} "
+            f"differ in length."
+        )
+    return asked(np.sum(np.conj(x1) * x2, axis=-1), np.vecdot, x1, x2)
 
 
 if hasattr(np, "matvec"):  # from NumPy 2.2 on
@@ -92,7 +97,7 @@ def vdot(a: Any, b: Any) -> Any:
 @composite(np.inner, operands=2, names="a b")
 def inner(a: Any, b: Any) -> Any:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return in_order(np.multiply(array_of(a), array_of(b)), "C")
+        return in_order(np.multiply(strong(a), strong(b)), "C")
     return scalar(np.tensordot(a, b, axes=([-1], [-1])))
 
 
@@ -105,7 +110,7 @@ def outer(a: Any, b: Any) -> Any:
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     if np.ndim(axes) == 0:
         axes = (range(-int(axes), 0), range(int(axes)))
-    a, b = array_of(a), array_of(b)
+    a, b = strong(a), strong(b)
     over_a, over_b = (
         list(normalize_axis_tuple(tuple(over) if np.ndim(over) else over, x.ndim))
         for x, over in zip((a, b), axes)

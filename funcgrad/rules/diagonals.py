@@ -32,7 +32,9 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 
 @composite(np.diag, view=True)
 def diag(v: Any, k: int = 0) -> Any:
-    if np.ndim(v) != 1:
+    if np.ndim(v) not in (1, 2):
+        raise ValueError("Input must be 1- or 2-d.")
+    if np.ndim(v) == 2:
         return np.diagonal(v, k)
     size = len(v) + abs(k)
     i = np.arange(len(v))

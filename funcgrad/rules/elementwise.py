@@ -172,7 +172,8 @@ def divmod_(x: Any, y: Any) -> Any:
 
 @composite(np.modf)
 def modf(x: Any) -> Any:
-    return np.where(np.isinf(x), 0.0, x - np.trunc(x)), np.trunc(x)
+    whole = np.trunc(x)
+    return np.where(np.isinf(x), 0.0, x - whole)[()], whole
 
 
 # Multiples of powers of two.

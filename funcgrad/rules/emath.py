@@ -18,7 +18,7 @@ def _as_complex(x: Any, outside: Any) -> Any:
     """``x``, complex if it is real and anywhere outside of the domain."""
     if x.dtype.kind == "c" or not np.any(outside(x)):
         return x
-    return astype(x, np.result_type(x, np.complex64))
+    return astype(x, np.complex64 if x.dtype.char == "f" else np.complex128)
 
 
 def _negative(x: Any) -> Any:

@@ -108,6 +108,8 @@ def _several(names: Sequence[str], transform: Any) -> None:
 
 
 def _rfftn(x: Any, axes: Any, lengths: Any, norm: Any) -> Any:
+    # An axis that is named twice has the same length both times.
+    lengths = [x.shape[axis] if n is None else n for n, axis in zip(lengths, axes)]
     x = np.fft.rfft(x, n=lengths[-1], axis=axes[-1], norm=norm)
     return _along(np.fft.fft, x, axes[:-1], lengths[:-1], norm)
 

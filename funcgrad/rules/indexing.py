@@ -351,6 +351,8 @@ def along_each(axis: int, shape: tuple[int, ...], indices: Any) -> tuple[Any, ..
 
 def brought_inside(places: Any, size: int, mode: str) -> Any:
     """The numbers of ``size`` places, those beyond them clipped or wrapped where ``mode`` is so."""
+    if mode not in ("raise", "clip", "wrap"):
+        raise ValueError(f"mode is 'raise', 'clip' or 'wrap', and got {mode!r}.")
     if mode == "clip":
         return np.clip(places, 0, size - 1)
     return np.mod(places, size) if mode == "wrap" else places
@@ -362,7 +364,8 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
         a, axis = np.ravel(a), 0 if axis is None else axis
     at_axis = normalize_axis_index(axis, a.ndim)
     if type(indices) is not Tracer:
-        indices = np.asarray(indices).astype(np.intp, casting="safe")
+        indices = np.asarray(indices)
+        indices = indices.astype(np.intp, casting="safe" if indices.size else "unsafe")
     indices = brought_inside(indices, a.shape[at_axis], mode)
     return in_order(getitem(a, along(at_axis, a.ndim, indices)), "C")
 

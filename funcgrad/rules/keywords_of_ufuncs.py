@@ -28,10 +28,12 @@ def _without_keywords(ufunc: np.ufunc, inputs: Any, keywords: dict[str, Any]) ->
             f"{name}: its keyword 'where' leaves the other elements undefined without out=. Give "
             f"out=z, made as np.zeros(n, like=t), or write np.where(mask, {name}(t), 0.0)."
         )
+    order = keywords.get("order", "K")
+    if order not in tuple("CFAK"):
+        raise ValueError(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
     operands = _cast(ufunc, [operand(x) for x in inputs], keywords)
     places = {key: x for key, x in keywords.items() if key in ("axes", "axis", "keepdims")}
     ans = _along(ufunc, operands, places) if places else ufunc(*operands)
-    order = keywords.get("order", "K")
     return ans if order == "K" else in_order(ans, order_of(order, *operands))
 
 

@@ -23,7 +23,7 @@ from ..verbs import composite, constant, rule
 from .matrices import adjoint, conj, joint, of_full_rank, square
 from .matrices import hermitian as hermitian_part
 from .order import in_order
-from .shapes import astype
+from .shapes import astype, scalar
 
 # Determinants. The gradient of the determinant is the matrix of cofactors, which is finite where
 # the inverse is not: with A = U S Vᴴ it is det(U) det(Vᴴ) Ū C Vᵀ, where C is diagonal, the products
@@ -257,7 +257,8 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
             f"shapes {a.shape} and {b.shape}."
         )
     m, n = a.shape
-    a, b = (astype(x, np.result_type(a, b, np.float32)) for x in (a, b))
+    dtypes = [x.dtype if x.dtype.kind in "fc" else np.float64 for x in (a, b)]
+    a, b = (astype(x, np.result_type(*dtypes, np.float32)) for x in (a, b))
     eps = float(np.finfo(a.dtype).eps)
     rcond = eps * (max(m, n) if rcond is None else 1) if rcond in (None, -1) else rcond
     a = of_full_rank(
@@ -330,7 +331,7 @@ def multi_dot(arrays: Any) -> Any:
             labels[i] = labels[i][1] if i == 0 else labels[i][0]
     inputs = ",".join(labels)
     ends = "".join(a for a in inputs if inputs.count(a) == 1 and a != ",")
-    return in_order(np.einsum(f"{inputs}->{ends}", *arrays, optimize="greedy"), "C")
+    return in_order(scalar(np.einsum(f"{inputs}->{ends}", *arrays, optimize="greedy")), "C")
 
 
 @composite(np.cross, operands=2)
@@ -376,7 +377,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 @composite(np.linalg.vecdot, operands=2)
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
-    return np.sum(conj(x1) * x2, axis=axis)
+    return np.vecdot(x1, x2, axis=axis)  # type: ignore[call-overload]
 
 
 @composite(np.linalg.matrix_transpose, view=True)

@@ -44,6 +44,18 @@ def _binary(primitive: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return forward, reflected
 
 
+def _elementwise_with_none(method: Callable[..., Any], differ: bool) -> Callable[..., Any]:
+    """``t == None``, of which NumPy gives an answer for each element, as it does of strings."""
+
+    def compare(self: Tracer, other: Any) -> Any:
+        ans = method(self, other)
+        if ans is NotImplemented and self.shape and (other is None or isinstance(other, str)):
+            return np.full(self.shape, differ)
+        return ans
+
+    return compare
+
+
 def _augmented(method: Callable[..., Any], symbol: str) -> Callable[..., Any]:
     """``z += v``, which writes to an array and gives a number's name to another one."""
 
@@ -97,6 +109,8 @@ for _name, _symbol in zip(
     _OPERATORS[f"__i{_name}__"] = _augmented(_OPERATORS[f"__{_name}__"], _symbol)
 for _name in "lt le gt ge eq ne".split():
     _OPERATORS[f"__{_name}__"] = _binary(OPERATORS[getattr(operator, _name)])[0]
+for _name in "eq ne".split():
+    _OPERATORS[f"__{_name}__"] = _elementwise_with_none(_OPERATORS[f"__{_name}__"], _name == "ne")
 for _name in "neg pos abs invert".split():
     _OPERATORS[f"__{_name}__"] = _unary(OPERATORS[getattr(operator, _name)])
 

@@ -2,7 +2,8 @@
 
 Where NumPy has a function for it, that function is what runs (``np.add.reduce`` is ``np.sum`` with
 another default axis). Any other ufunc is applied again and again: where it is associative to halves
-of many elements, so that there are few steps, and from left to right otherwise.
+of many elements, so that there are few steps, and from left to right otherwise. In which dtype, and
+what is refused, NumPy says itself of short arrays of ones.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core import FUNCTIONS, call, operand
 from .indexing import along
-from .order import asked
+from .order import asked, small
 from .reductions import rows_of
-from .shapes import astype
+from .shapes import astype, scalar, strong
 
 _REDUCE: dict[Any, Any] = {
     np.add: np.sum,
@@ -43,18 +44,20 @@ _ASSOCIATIVE: dict[Any, Any] = {
 }
 
 
-_LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
+def _typed(method: Callable[..., Any], x: Any, *args: Any, **keywords: Any) -> Any:
+    """``x`` as an array of the dtype that ``method`` computes in. Raises what NumPy raises."""
+    x = strong(operand(x))
+    with np.errstate(all="ignore"):
+        ans = method(small(x), *args, **{key: small(k) for key, k in keywords.items()})
+    return x if x.dtype == ans.dtype else astype(x, ans.dtype)
 
 
-def _typed(ufunc: Any, x: Any, dtype: Any) -> Any:
-    x = operand(x)
-    dtype = bool if ufunc in _LOGICAL else dtype
-    return x if dtype is None else astype(x, dtype)
-
-
-def _spelled_as(function: Any) -> Callable[..., Any]:
+def _spelled_as(method: Callable[..., Any], function: Any) -> Callable[..., Any]:
     def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
-        return call(function, (_typed(function, array, dtype),), {"axis": axis, **keywords})
+        without_mask = {key: x for key, x in keywords.items() if key != "where"}
+        array = _typed(method, array, axis=axis, dtype=dtype, **without_mask)
+        ans = call(function, (array,), {"axis": axis, **keywords})
+        return ans if ans.dtype == array.dtype else astype(ans, array.dtype)
 
     return apply
 
@@ -64,25 +67,23 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
 
     def reduce(
         array: Any, axis: Any = 0, dtype: Any = None, keepdims: bool = False,
-        initial: Any = None, where: Any = True,
+        initial: Any = np._NoValue, where: Any = True,
     ) -> Any:  # fmt: skip
-        array = _typed(ufunc, array, dtype)
-        if np.ndim(array) == 0:
-            return array
+        where = operand(where)
+        array = _typed(
+            ufunc.reduce, array, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial,
+            where=where,
+        )  # fmt: skip
+        axis = () if array.ndim == 0 else axis
         rows, axes = rows_of(array, axis)
-        if len(axes) > 1 and ufunc not in _ASSOCIATIVE:
-            raise ValueError(f"reduction operation '{ufunc.__name__}' is not reorderable")
         initial = None if initial is np._NoValue else initial
         kept = None
         if where is not True:
-            kept, _ = rows_of(np.broadcast_to(operand(where), array.shape), axis)
+            kept, _ = rows_of(np.broadcast_to(where, array.shape), axis)
             if neutral is not None:
                 rows, kept = np.where(kept, rows, neutral), None
-            elif initial is None:
-                raise ValueError(
-                    f"reduction operation '{ufunc.__name__}' does not have an identity, so to use "
-                    f"a where mask one has to specify 'initial'"
-                )
+        if initial is None and rows.shape[-1] == 1:
+            initial = neutral
         if initial is not None:
             first = np.broadcast_to(operand(initial), (*rows.shape[:-1], 1))
             rows = np.concatenate([astype(first, rows.dtype), rows], axis=-1)
@@ -92,8 +93,8 @@ def _reduce(ufunc: np.ufunc) -> Callable[..., Any]:
         ans = _halved(ufunc, rows, neutral) if halves else _folded(ufunc, rows, kept)
         if rows.shape[-1] == 1:  # of which the one element is still a view
             ans = np.copy(ans)
-        if not keepdims:
-            return ans
+        if not keepdims or not array.shape:
+            return scalar(ans)
         return np.reshape(ans, [1 if i in axes else n for i, n in enumerate(array.shape)])
 
     return reduce
@@ -125,7 +126,7 @@ def _accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
     applied = _doubled if ufunc in _ASSOCIATIVE else _each_after_the_last
 
     def accumulate(array: Any, axis: int = 0, dtype: Any = None) -> Any:
-        array = _typed(ufunc, array, dtype)
+        array = _typed(ufunc.accumulate, array, axis=axis, dtype=dtype)
         axis = normalize_axis_index(axis, np.ndim(array))
         ans = applied(ufunc, array, axis) if array.shape[axis] > 1 else np.copy(array)
         return asked(ans, ufunc.accumulate, array, axis=axis)
@@ -158,13 +159,18 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
     reduce = FUNCTIONS[ufunc, "reduce"]
 
     def reduceat(array: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
-        array = _typed(ufunc, array, dtype)
+        array = strong(operand(array))
         axis = normalize_axis_index(axis, np.ndim(array))
         size = array.shape[axis]
+        if np.ndim(indices) != 1:
+            raise ValueError(
+                f"{ufunc.__name__}.reduceat takes indices of one dimension, and got {indices}"
+            )
         starts = np.array([int(i) for i in indices], int)
         if np.any((starts < 0) | (starts >= size)):
             raise IndexError(f"index {max(starts)} out-of-bounds in {ufunc.__name__}.reduceat "
                              f"[0, {size})")  # fmt: skip
+        array = _typed(ufunc.reduceat, array, starts[:2] * 0, axis=axis, dtype=dtype)
         if not starts.size:
             return np.take(array, starts, axis)
         lengths = np.maximum(np.diff(starts, append=size), 1)
@@ -172,7 +178,10 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
         parts = []
         for group in groups:  # those of one length at once
             places = starts[group, None] + np.arange(lengths[group[0]])
-            parts.append(reduce(np.take(array, places, axis), axis=axis + 1))
+            if places.shape[1] == 1:  # of which nothing is computed
+                parts.append(np.take(array, starts[group], axis))
+            else:
+                parts.append(reduce(np.take(array, places, axis), axis=axis + 1, dtype=array.dtype))
         ans = np.take(np.concatenate(parts, axis), np.argsort(np.concatenate(groups)), axis)
         return asked(ans, ufunc.reduceat, array, [0, 0][: len(starts)], axis=axis)
 
@@ -181,7 +190,7 @@ def _reduceat(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _outer(ufunc: np.ufunc) -> Callable[..., Any]:
     def outer(a: Any, b: Any, **keywords: Any) -> Any:
-        a, b = operand(a), operand(b)
+        a, b = strong(operand(a)), strong(operand(b))
         a = np.reshape(a, np.shape(a) + (1,) * np.ndim(b)) if np.ndim(b) else a
         return ufunc(a, b, **keywords)
 
@@ -191,10 +200,12 @@ def _outer(ufunc: np.ufunc) -> Callable[..., Any]:
 for _ufunc in {f for f in vars(np).values() if isinstance(f, np.ufunc)}:
     if (_ufunc.nin, _ufunc.nout, _ufunc.signature) == (2, 1, None):
         _function = _REDUCE.get(_ufunc)
-        FUNCTIONS[_ufunc, "reduce"] = _spelled_as(_function) if _function else _reduce(_ufunc)
+        FUNCTIONS[_ufunc, "reduce"] = (
+            _spelled_as(_ufunc.reduce, _function) if _function else _reduce(_ufunc)
+        )
         _function = _ACCUMULATE.get(_ufunc)
         FUNCTIONS[_ufunc, "accumulate"] = (
-            _spelled_as(_function) if _function else _accumulate(_ufunc)
+            _spelled_as(_ufunc.accumulate, _function) if _function else _accumulate(_ufunc)
         )
         FUNCTIONS[_ufunc, "reduceat"] = _reduceat(_ufunc)
         FUNCTIONS[_ufunc, "outer"] = _outer(_ufunc)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..batching import along_one
 from ..verbs import composite, constant
+from .reductions import one_of
 from .shapes import astype, scalar
 
 constant(np.nanargmax, batch=along_one, accepts=("axis", "keepdims"))
@@ -89,7 +90,7 @@ def _spread(function: Any, plain: Any) -> None:
         where: Any = True, mean: Any = None, correction: Any = None,
     ) -> Any:  # fmt: skip
         kept, found = _numbers(a, 0.0, where)
-        ddof = ddof if correction is None else correction
+        ddof = ddof if correction is None else one_of(ddof, correction)
         count = np.sum(found, axis=axis, keepdims=keepdims)
         given = {} if mean is None else {"mean": astype(mean, kept.dtype)}
         ans = plain(

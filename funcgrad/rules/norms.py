@@ -86,7 +86,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 @composite(np.linalg.vector_norm)
 def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    return _of_vectors(x, ord, axis, keepdims)
+    return _of_vectors(x, 2 if ord is None else ord, axis, keepdims)
 
 
 @composite(np.linalg.matrix_norm)

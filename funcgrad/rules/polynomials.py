@@ -140,6 +140,8 @@ def polyfit(
             f"{y.shape}."
         )
     order = int(deg) + 1
+    if order < 1:
+        raise ValueError("expected deg >= 0")
     rcond = x.shape[0] * np.finfo(x.dtype).eps if rcond is None else rcond
     lhs, rhs = np.vander(x, order), y
     if w is not None:
@@ -155,7 +157,7 @@ def polyfit(
         return fit
     base = np.linalg.inv(np.matmul(lhs.T, lhs)) / np.outer(scale, scale)
     if cov == "unscaled":
-        factor: Any = np.ones(y.shape[1:])
+        factor: Any = 1.0
     elif x.shape[0] <= order:
         raise ValueError("the number of data points must exceed order to scale the covariance.")
     else:

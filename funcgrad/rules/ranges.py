@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Primitive, operand
+from ..core import Primitive, is_traced, operand
 from ..outputs import put_into
 from ..verbs import composite, dispatched, elementwise
 from ..views import copied
@@ -23,17 +23,18 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: str | None = None,
 ) -> Any:  # fmt: skip
-    start, stop = (operand(x) * 1.0 for x in (start, stop))
+    start, stop = operand(start), operand(stop)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     div = num - 1 if endpoint else num
     inner = np.result_type(start, stop, float(num))
+    start, stop = astype(start, inner), astype(stop, inner)
     ndim = max(np.ndim(start), np.ndim(stop))
     steps = np.reshape(np.arange(num, dtype=inner), (-1,) + (1,) * ndim)
     step = (stop - start) / div if div > 0 else np.nan
     points = start + steps * (step if div > 0 else stop - start)
     if endpoint and num > 1:  # the last value is the end itself
-        last = np.broadcast_to(astype(stop, inner), points.shape[1:])
+        last = np.broadcast_to(stop, points.shape[1:])
         points = np.concatenate([points[:-1], last[None]])
     if dtype is not None and np.dtype(dtype).kind in "iu":
         points = np.floor(points)
@@ -62,6 +63,9 @@ def geomspace(
     start, stop = map(operand, (start, stop))
     inner = np.result_type(start, stop, float(num), np.zeros((), dtype))
     start, stop = astype(start, inner), astype(stop, inner)
+    zero = np.any(start == 0) | np.any(stop == 0)
+    if not is_traced(zero) and zero:
+        raise ValueError("Geometric sequence cannot include zero")
     sign = np.sign(start)
     low, high = np.broadcast_to(start / sign, np.shape(start * stop)), stop / sign
     logs = np.linspace(np.log(low), np.log(high), num, endpoint, axis=0)

@@ -18,7 +18,7 @@ from ..core import FUNCTIONS, Primitive, call, is_traced, operand
 from ..verbs import composite, expand, linear, reduction, rule
 from .constants import stop
 from .order import asked, in_order
-from .shapes import astype
+from .shapes import astype, scalar
 
 
 def _spread(g: Any, x_like: Any, axis: Any, keepdims: bool, where: Any) -> Any:
@@ -155,6 +155,13 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 # joins the result, and a mean that was computed before.
 
 
+def one_of(ddof: float, correction: float) -> float:
+    """What of the two names of one number was given."""
+    if ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    return correction
+
+
 def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = None) -> None:
     """Declare ``masked(a, where, keywords)`` for the calls of a reduction with a traced mask,
     ``join(result, initial)`` and ``given_mean(a, keywords)``."""
@@ -163,7 +170,7 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
     def apply(*args: Any, **keywords: Any) -> Any:
         keywords = {key: v for key, v in keywords.items() if v is not np._NoValue}
         if "correction" in keywords:
-            keywords["ddof"] = keywords.pop("correction")
+            keywords["ddof"] = one_of(keywords.get("ddof", 0), keywords.pop("correction"))
         initial = keywords.get("initial")
         is_total = join in (np.add, np.multiply)
         if initial is not None and (is_total or is_traced(initial)):
@@ -174,6 +181,11 @@ def _extended(function: Any, masked: Any, join: Any = None, given_mean: Any = No
             ans = apply(*args, **keywords)
             initial = operand(initial)
             return join(ans, initial if ans.dtype.kind in "biu" else astype(initial, ans.dtype))
+        if given_mean is not None and ("dtype" in keywords or len(args) > 2):
+            given = signature.bind(*args, **keywords).arguments
+            dtype = given.pop("dtype")
+            if dtype is not None and np.dtype(dtype).kind == "c":  # of what is real all the same
+                return astype(apply(astype(operand(given.pop("a")), dtype), **given), dtype)
         if "mean" not in keywords and not is_traced(keywords.get("where")):
             return static(*args, **keywords)
         given = {key: v for key, v in keywords.items() if v is not None}
@@ -255,12 +267,12 @@ def _masked_std(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     var = np.var(a, where=where, **keywords)
     # Of nothing, too, all values are equal, and the variance is NaN.
     std = np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
-    return in_order(std, var)
+    return in_order(scalar(std), var)
 
 
 def _std_about(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     var = _masked_var(a, where, keywords)
-    return np.where(var == 0, stop(np.sqrt(var)), np.sqrt(np.where(var == 0, 1.0, var)))
+    return scalar(np.where(var == 0, stop(np.sqrt(var)), np.sqrt(np.where(var == 0, 1.0, var))))
 
 
 _extended(np.sum, _filled(np.sum, 0), np.add)
@@ -369,7 +381,8 @@ def _cumulative(function: Any, running: Any, neutral: float) -> None:
     def cumulative(
         x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
     ) -> Any:
-        if axis is None and x.ndim != 1:
+        x = x if x.ndim else np.reshape(x, (1,))
+        if axis is None and x.ndim > 1:
             raise ValueError(
                 "For arrays which have more than one dimension ``axis`` argument is required."
             )

@@ -6,12 +6,14 @@ depends on the values, so that vmap refuses these functions.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..batching import each, ragged
+from ..core import operand
 from ..verbs import composite, constant
+from .shapes import astype
 from .sorting import sharing
 
 
@@ -45,36 +47,24 @@ def _rows(ar: Any, index: Any, axis: int) -> Any:
     return np.moveaxis(rows, 0, axis)
 
 
-class UniqueAll(NamedTuple):
-    values: Any
-    indices: Any
-    inverse_indices: Any
-    counts: Any
-
-
-class UniqueCounts(NamedTuple):
-    values: Any
-    counts: Any
-
-
-class UniqueInverse(NamedTuple):
-    values: Any
-    inverse_indices: Any
+_ALL = type(np.unique_all(np.zeros(1)))
+_COUNTS = type(np.unique_counts(np.zeros(1)))
+_INVERSE = type(np.unique_inverse(np.zeros(1)))
 
 
 @composite(np.unique_all)
-def unique_all(x: Any) -> UniqueAll:
-    return UniqueAll(*np.unique(x, True, True, True, equal_nan=False))
+def unique_all(x: Any) -> Any:
+    return _ALL(*np.unique(x, True, True, True, equal_nan=False))
 
 
 @composite(np.unique_counts)
-def unique_counts(x: Any) -> UniqueCounts:
-    return UniqueCounts(*np.unique(x, return_counts=True, equal_nan=False))
+def unique_counts(x: Any) -> Any:
+    return _COUNTS(*np.unique(x, return_counts=True, equal_nan=False))
 
 
 @composite(np.unique_inverse)
-def unique_inverse(x: Any) -> UniqueInverse:
-    return UniqueInverse(*np.unique(x, return_inverse=True, equal_nan=False))
+def unique_inverse(x: Any) -> Any:
+    return _INVERSE(*np.unique(x, return_inverse=True, equal_nan=False))
 
 
 @composite(np.unique_values)
@@ -98,8 +88,10 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 
 @composite(np.setxor1d, operands=2)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    parts = np.setdiff1d(ar1, ar2, assume_unique), np.setdiff1d(ar2, ar1, assume_unique)
-    return np.sort(np.concatenate(parts))
+    parts = [np.ravel(x) if assume_unique else np.unique(x) for x in (ar1, ar2)]
+    values = np.sort(np.concatenate(parts))
+    changes = np.concatenate([[True], values[1:] != values[:-1], [True]])
+    return values[changes[1:] & changes[:-1]]
 
 
 def _common_places(x: Any, y: Any, assume_unique: bool) -> tuple[np.ndarray, ...]:
@@ -115,4 +107,5 @@ def intersect1d(
 ) -> Any:
     x = np.ravel(ar1)
     at_x, at_y = common_places(x, np.ravel(ar2), assume_unique=assume_unique)
-    return (x[at_x], at_x, at_y) if return_indices else x[at_x]
+    common = astype(x[at_x], np.result_type(x, operand(ar2)))
+    return (common, at_x, at_y) if return_indices else common

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..batching import front, lead, shifted, stacks, within
-from ..core import FUNCTIONS, Tracer, frozen, operand
+from ..core import FUNCTIONS, Tracer, frozen, operand, raw
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
+from ..trace import WEAK
 from ..verbs import composite, constant, linear
 from ..views import copied
 from .indexing import along
@@ -334,7 +335,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def _cast(x: Any, *, dtype: Any) -> Any:
-    return np.asarray(x).astype(dtype)[()] if np.ndim(x) == 0 else x.astype(dtype)
+    return x.astype(dtype) if hasattr(x, "astype") else dtype.type(x)
 
 
 cast = linear(_cast, lambda g: g, batch=front)
@@ -380,6 +381,13 @@ def array_of(x: Any) -> Any:
 def scalar(x: Any) -> Any:
     """``x``, which is no array if it has no dimensions: most functions of NumPy return it so."""
     return x if x.shape else x[()]
+
+
+def strong(x: Any) -> Any:
+    """``x``, whose dtype does not give way: many functions make arrays of Python's numbers."""
+    if type(raw(x)) not in WEAK:
+        return x
+    return np.reshape(x, ()) if type(x) is Tracer else np.asarray(x)
 
 
 linear(np.real, lambda g: g, batch=front, view=True)

@@ -72,6 +72,7 @@ def sharing(x: Any, axis: int = -1) -> Any:
 
 @composite(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
+    np.sort(np.empty(0), kind=kind, stable=stable)  # which raises NumPy's errors
     if axis is None:
         return sorted_rows(np.ravel(a))
     axis = normalize_axis_index(axis, a.ndim)
@@ -92,6 +93,8 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect"
 @composite(np.sort_complex)
 def sort_complex(a: Any) -> Any:
     ordered = np.sort(a)
+    if ordered.dtype.kind == "c":
+        return ordered
     # Single precision is for small integers, and not for floats.
     small = ordered.dtype.char in "bhBH"
     return astype(ordered, np.result_type(ordered, np.complex64 if small else np.complex128))
@@ -168,7 +171,7 @@ def quantiles(
     weights: Any = None,
 ) -> Any:  # fmt: skip
     """The quantiles ``q`` of ``a`` over ``axis``, those of its numbers alone with ``skip_nan``."""
-    if not is_traced(q) and np.any((np.asarray(q) < 0) | (np.asarray(q) > 1)):
+    if not is_traced(q) and not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     a = a if is_traced(a) else np.asarray(a)
     rows, axes = rows_of(a, axis)
@@ -192,8 +195,10 @@ def quantiles(
         above = np.take_along_axis(rows, high, axis=-1)
         weak = type(raw(q)) in WEAK
         share = astype(rank - np.floor(rank), np.result_type(rows, 0.0 if weak else q, 0.0))
-        # Infinities may be equal.
-        ans = np.where(ans == above, ans, ans + (above - ans) * share)
+        # From the nearer end, as NumPy rounds. Infinities may be equal.
+        step = above - ans
+        between = np.where(share < 0.5, ans + step * share, above - step * (1.0 - share))
+        ans = np.where(ans == above, ans, between)
     if not skip_nan:
         ans = np.where(is_number[..., -1:], ans, rows[..., -1:])
     ans = np.moveaxis(ans, -1, 0)

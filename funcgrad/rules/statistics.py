@@ -13,7 +13,7 @@ from ..verbs import composite, constant, dispatched
 from .constants import stop
 from .indexing import placed
 from .order import asked
-from .shapes import astype
+from .shapes import astype, scalar
 
 
 @composite(np.average, traced=("weights",))
@@ -23,16 +23,19 @@ def average(
     if weights is None:
         ans = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(np.shape(ans), np.size(a) / np.size(ans), ans.dtype)
-        return (ans, total) if returned else ans
+        return (ans, scalar(total)) if returned else ans
     given, weights = weights, along_axes(a, weights, axis)
-    dtype = np.result_type(a, weights) if np.result_type(a).kind in "fc" else float
+    kinds = [] if np.result_type(a).kind in "fc" else [float]  # which integers are averaged as
+    dtype = np.result_type(a, weights, *kinds)
+    weights = weights if np.result_type(weights) == dtype else astype(weights, dtype)
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
-    if not is_traced(total) and np.any(total == 0):
+    none = np.any(total == 0)
+    if not is_traced(none) and none:
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     ans = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     ans = astype(ans, dtype) if ans.dtype != dtype else ans
     ans = asked(ans, np.average, a, axis=axis, weights=given, keepdims=keepdims)
-    return (ans, astype(np.broadcast_to(total, ans.shape), dtype)) if returned else ans
+    return (ans, scalar(astype(np.broadcast_to(total, ans.shape), dtype))) if returned else ans
 
 
 def along_axes(a: Any, weights: Any, axis: Any) -> Any:
@@ -62,7 +65,12 @@ def cov(
     rows = astype(rows, dtype)
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = None if fweights is None else np.asarray(fweights, float)
+    if weights is not None and np.any(weights < 0):
+        raise ValueError("fweights cannot be negative")
     if aweights is not None:
+        aweights = astype(operand(aweights), np.float64)
+        if np.shape(aweights) != (rows.shape[1],):
+            raise RuntimeError("incompatible numbers of samples and aweights")
         weights = aweights if weights is None else weights * aweights
     if weights is None:
         total: Any = float(rows.shape[1])
@@ -73,8 +81,13 @@ def cov(
         mean = np.sum(rows * weights, axis=1, keepdims=True) / total
         weighted = (rows - mean) * weights
         factor = total - ddof * (1.0 if aweights is None else np.sum(weights * aweights) / total)
+    factor = np.maximum(factor, 0.0)  # of fewer observations than ddof: infinite or NaN
     ans = np.squeeze(np.matmul(weighted, np.conj((rows - mean).T)) * np.divide(1.0, factor))
     return astype(ans, dtype)
+
+
+#: Whether this NumPy takes one row of many observations for one even with rowvar=False.
+_ROW_IS_A_VARIABLE = np.cov(np.ones((1, 2)), rowvar=False, bias=True).ndim == 0
 
 
 def _variables(m: Any, rowvar: bool) -> Any:
@@ -82,7 +95,8 @@ def _variables(m: Any, rowvar: bool) -> Any:
     if np.ndim(m) > 2:
         raise ValueError("m has more than 2 dimensions")
     rows = np.reshape(m, (1, -1)) if np.ndim(m) < 2 else m
-    return rows if rowvar or np.shape(rows)[0] == 1 else rows.T
+    is_row = np.ndim(m) < 2 or (_ROW_IS_A_VARIABLE and np.shape(rows)[0] == 1)
+    return rows if rowvar or is_row else rows.T
 
 
 @composite(np.corrcoef, traced=("y",))
@@ -115,7 +129,11 @@ def _edges(a: Any, bins: Any, range: Any, of_dtype: bool = True) -> Any:
     if np.iscomplexobj(a):
         raise TypeError("a histogram is of real numbers. Write np.real(z), np.abs(z) or the like.")
     if np.ndim(bins) == 1:
-        return operand(bins)
+        edges = operand(bins)
+        falls = np.any(edges[1:] < edges[:-1])
+        if not is_traced(falls) and falls:
+            raise ValueError("`bins` must increase monotonically, when an array")
+        return edges
     if np.ndim(bins) != 0:
         raise ValueError("`bins` must be 1d, when an array")
     count = bin_count(a, bins=bins, range=range) if isinstance(bins, str) else int(bins)
@@ -164,16 +182,20 @@ def histogram(
     return total, edges
 
 
+def _is_sequence(bins: Any) -> bool:
+    return isinstance(bins, list | tuple) or np.ndim(bins) > 0
+
+
 @dispatched(np.histogramdd)
 def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> Any:
     if isinstance(sample, list | tuple):
-        sample = np.stack([np.ravel(operand(x)) for x in sample], axis=1)
+        sample = np.stack([operand(x) for x in sample], axis=-1)
     if np.ndim(sample) == 1:
         sample = np.reshape(sample, (-1, 1))
     count, dims = np.shape(sample)
-    bins = [bins] * dims if np.ndim(bins) == 0 else bins
+    bins = bins if _is_sequence(bins) else [bins] * dims
     ranges = [None] * dims if range is None else range
     if len(bins) != dims:
         raise ValueError("The dimension of bins must be equal to the dimension of the sample x.")
@@ -201,7 +223,7 @@ def histogramdd(
 def histogram2d(
     x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> Any:
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if _is_sequence(bins) and len(bins) not in (1, 2):
         bins = [bins, bins]
     total, edges = np.histogramdd((x, y), bins, range, density, weights)
     return total, edges[0], edges[1]
