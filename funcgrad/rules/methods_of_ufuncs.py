@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..core import FUNCTIONS, call, operand
+from ..core import FUNCTIONS, Tracer, call, operand
 from .indexing import along
 from .order import asked, small
 from .reductions import rows_of
@@ -53,7 +53,12 @@ def _typed(method: Callable[..., Any], x: Any, *args: Any, **keywords: Any) -> A
 
 
 def _spelled_as(method: Callable[..., Any], function: Any) -> Callable[..., Any]:
+    keeps_dtype = function not in (np.all, np.any)
+
     def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
+        of_floats = type(array) is Tracer and array.shape and array.dtype.kind == "f"
+        if of_floats and keeps_dtype and dtype is None:  # which is no question
+            return call(function, (array,), {"axis": axis, **keywords})
         without_mask = {key: x for key, x in keywords.items() if key != "where"}
         array = _typed(method, array, axis=axis, dtype=dtype, **without_mask)
         ans = call(function, (array,), {"axis": axis, **keywords})
