@@ -210,7 +210,12 @@ def vectorize(pyfunc: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 
 class _Joined:
-    """``np.r_`` and ``np.c_``, whose parts may be traced."""
+    """``np.r_`` and ``np.c_``, whose parts may be traced.
+
+    >>> import funcgrad as fg
+    >>> fg.jacfwd(lambda x: fg.numpy.r_[x, 1.0, 2.0 * x])(3.0).tolist()
+    [1.0, 0.0, 2.0]
+    """
 
     def __init__(self, plain: Any, join: Callable[[list[Any]], Any]) -> None:
         self.plain, self.join = plain, join

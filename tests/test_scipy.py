@@ -12,7 +12,7 @@ import funcgrad as fg
 from funcgrad import grad
 from funcgrad.rules.special import RULES
 
-sp = pytest.importorskip("scipy.special")
+sp = pytest.importorskip("scipy.special", reason="waits for SciPy, which .ci/run installs")
 
 
 def call(name, row):

@@ -57,7 +57,7 @@ def _spelled_as(method: Callable[..., Any], function: Any) -> Callable[..., Any]
 
     def apply(array: Any, axis: Any = 0, dtype: Any = None, **keywords: Any) -> Any:
         of_floats = type(array) is Tracer and array.shape and array.dtype.kind == "f"
-        if of_floats and keeps_dtype and dtype is None:  # which is no question
+        if of_floats and keeps_dtype and dtype is None:  # so that NumPy need not be asked
             return call(function, (array,), {"axis": axis, **keywords})
         without_mask = {key: x for key, x in keywords.items() if key != "where"}
         array = _typed(method, array, axis=axis, dtype=dtype, **without_mask)

@@ -78,7 +78,10 @@ in_memory: Primitive = linear(
 def in_order(t: Any, order: Any) -> Any:
     """``t`` with its elements side by side in the order "C" or "F", or in that of an array."""
     one = example(t)
-    if not isinstance(one, np.ndarray):
+    if not isinstance(one, np.ndarray) or one.ndim == 0:
+        return t
+    is_c = order == "C" if isinstance(order, str) else example(order).flags.c_contiguous
+    if is_c and one.flags.c_contiguous:
         return t
     axes: Sequence[int] = range(one.ndim)
     if not isinstance(order, str):

@@ -72,7 +72,8 @@ def sharing(x: Any, axis: int = -1) -> Any:
 
 @composite(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, stable: Any = None) -> Any:
-    np.sort(np.empty(0), kind=kind, stable=stable)  # which raises NumPy's errors
+    if kind is not None or stable is not None:
+        np.sort(np.empty(0), kind=kind, stable=stable)  # which raises NumPy's errors
     if axis is None:
         return sorted_rows(np.ravel(a))
     axis = normalize_axis_index(axis, a.ndim)
