@@ -71,6 +71,16 @@ CALLS = [
     (lambda x: np.var(x, 0, complex), A),
     (lambda x: np.std(x, mean=np.mean(x, keepdims=True)), Z),
     (lambda x: np.take(x, []), V),
+    # Of numbers.
+    (lambda x: np.cumprod(x, axis=0), NUMBER),
+    (lambda x: np.cumsum(x, axis=-1), ZERO_D),
+    (np.copy, NUMBER),
+    (np.copy, FLOAT),
+    (lambda x: x.copy(), NUMBER),
+    (lambda x: x.copy(), ZERO_D),
+    (lambda x: np.pad(x, 0), NUMBER),
+    (np.sign, Z[0, 0]),
+    (np.sign, np.array(1j)),
     # Answers.
     (lambda x: np.allclose(x, 1.0), A),
     (lambda x: np.array_equal(x, B), A),
@@ -163,6 +173,23 @@ def test_error(call, args):
     with pytest.raises((TypeError, ValueError, ZeroDivisionError)) as own:
         fg.vjp(call, *args)
     assert issubclass(error.type, own.type)
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")
+@pytest.mark.parametrize(
+    "call, x",
+    [
+        (lambda x: np.median(x), V[:0]),
+        (lambda x: np.median(x, axis=1), A[:, :0]),
+        (lambda x: np.median(x, axis=0), A[:, :0]),
+        (lambda x: np.nanmedian(x, axis=1, keepdims=True), SINGLE[:, :0]),
+        (lambda x: np.nanmedian(x, axis=0), A[:, :0]),
+        (lambda x: np.nanquantile(x, 0.3), V[:0]),
+        (lambda x: np.nanpercentile(x, [30, 40], axis=1), HALF[:, :0]),
+    ],
+)
+def test_an_order_statistic_of_nothing(call, x):
+    check(fg.vjp(call, x)[0], call(x))
 
 
 def test_a_variance_in_complex_numbers_is_real():

@@ -259,7 +259,7 @@ real_sign = constant(_sign)
 
 @composite(np.sign)
 def sign(x: Any) -> Any:
-    return unit(x, np.abs(x)) if x.dtype.kind == "c" else real_sign(x)
+    return unit(x, np.abs(x))[()] if x.dtype.kind == "c" else real_sign(x)
 
 
 elementwise(np.heaviside, None, lambda g, x: np.where(x == 0, g, 0.0))

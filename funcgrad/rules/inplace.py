@@ -110,7 +110,9 @@ FUNCTIONS[np.asarray] = asarray
 
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     value = present(a)
-    return _laid_out(duplicate(value) if type(value) is Tracer else value, order, a)
+    if type(value) is Tracer:
+        value = duplicate(value) if value.shape else np.broadcast_to(value, ())
+    return _laid_out(value, order, a)
 
 
 def _laid_out(new: Any, order: str, prototype: Any = None) -> Any:

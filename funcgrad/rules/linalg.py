@@ -20,6 +20,7 @@ from ..core import Primitive, operand, raw
 from ..errors import UnsupportedError
 from ..pull import unbroadcast
 from ..verbs import composite, constant, rule
+from .elementwise import annihilate
 from .matrices import adjoint, conj, joint, of_full_rank, square
 from .matrices import hermitian as hermitian_part
 from .order import in_order
@@ -108,6 +109,18 @@ cofactors_change: Primitive = rule(
 )
 
 
+def _times_logdet_slope(t: Any, x: Any, sign: Any) -> Any:
+    """``t`` times the transposed inverses; times the cofactors over 0, as in log(det(x)), where
+    the matrix is singular."""
+    is_singular = np.expand_dims(sign == 0, (-2, -1))
+    if not np.any(raw(is_singular)):
+        return t * np.linalg.inv(x).mT
+    with np.errstate(all="ignore"):
+        infinite = t * cofactors(x) / np.where(is_singular, 0.0, 1.0)
+    regular = np.where(is_singular, np.eye(x.shape[-1], dtype=x.dtype), x)
+    return annihilate(t, np.where(is_singular, infinite, t * np.linalg.inv(regular).mT))
+
+
 def _slogdet_forward(x: Any) -> Any:
     sign, logabs = _slogdet(x)
     return (sign, logabs), (sign, x)
@@ -117,13 +130,13 @@ def _slogdet_pull(g: Any, residual: Any) -> list[Any]:
     (gsign, glog), (sign, x) = g, residual
     if sign.dtype.kind == "c":
         glog = glog + 1j * np.imag(gsign * sign)
-    return [np.expand_dims(glog, (-2, -1)) * np.linalg.inv(x).mT]
+    return [_times_logdet_slope(np.expand_dims(glog, (-2, -1)), x, sign)]
 
 
 def _slogdet_push(operands: Any, tangents: Any) -> Any:
     (x,), (t,) = operands, tangents
     sign, logabs = _slogdet(x)
-    change = np.sum(np.linalg.inv(x).mT * t, axis=(-2, -1))
+    change = np.sum(_times_logdet_slope(t, x, sign), axis=(-2, -1))
     turned = sign * (1j * np.imag(change)) if sign.dtype.kind == "c" else np.zeros_like(sign)
     return (sign, logabs), (turned, np.real(change))
 

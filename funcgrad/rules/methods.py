@@ -153,6 +153,11 @@ def _flatten(self: Tracer, order: str = "C") -> Any:
     return copied(call(np.ravel, (self, order), {}))
 
 
+def _copy(self: Tracer, order: str = "C") -> Any:
+    copy = call(np.copy, (self, order), {})
+    return copy[()] if is_scalar(self) else copy
+
+
 def _set_part(t: Tracer, part: Callable[..., Any], v: Any) -> None:
     """``t.real = v`` and ``t.imag = v``."""
     if part is np.imag and t.dtype.kind != "c":
@@ -215,7 +220,7 @@ _ATTRIBUTES: dict[str, Callable[[Tracer], Any]] = {
 
 _METHODS: dict[str, Callable[..., Any]] = {
     **{name: _method(getattr(np, name)) for name in _FUNCTIONS.split()},
-    "copy": lambda self, order="C": call(np.copy, (self, order), {}),
+    "copy": _copy,
     "astype": _astype,
     "view": _view,
     "to_device": _to_device,

@@ -42,7 +42,7 @@ def pad(
     end_values: Any = 0, stat_length: Any = None, reflect_type: str = "even",
 ) -> Any:  # fmt: skip
     if not array.ndim:
-        return array
+        return np.broadcast_to(array, ())
     padded = _padded(array, pad_width, mode, constant_values, end_values, stat_length, reflect_type)
     return in_order(padded, order_of("A", array))
 

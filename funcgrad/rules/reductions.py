@@ -132,12 +132,17 @@ reduction(
 )
 
 
+def _is_mean(x: Any, low: Any, dtype: Any) -> Any:
+    """Where ``x`` is the mean of values that are all ``low``, which in real numbers is real."""
+    return (x == low) if dtype is None else (x == low) & (np.imag(x) == 0)
+
+
 def _std_partial(
     ans: Any, x: Any, axis: Any = None, where: Any = True, ddof: float = 0, dtype: Any = None
 ) -> Any:
     # Of equal values the mean, and with it the result, may be off by a rounding.
     low = np.min(x, axis=axis, keepdims=True, where=where, initial=np.inf)
-    flat = np.all((x == low) | np.logical_not(where), axis=axis, keepdims=True)
+    flat = np.all(_is_mean(x, low, dtype) | np.logical_not(where), axis=axis, keepdims=True)
     deviation = _deviation(x, axis, where, ddof, dtype)
     return np.where(flat, 0.0, deviation / np.where(flat, 1.0, ans))
 
@@ -249,7 +254,8 @@ def _kept(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
 def _masked_var(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     mean = keywords.pop("mean", None)
     if mean is None:
-        mean = np.mean(a, axis=keywords.get("axis"), keepdims=True, where=where)
+        axis, dtype = keywords.get("axis"), keywords.get("dtype")
+        mean = np.mean(a, axis=axis, keepdims=True, where=where, dtype=dtype)
     ddof = keywords.pop("ddof", 0)
     deviation = np.where(where, a - mean, 0.0)
     squares = np.square(np.real(deviation))
@@ -263,7 +269,8 @@ def _masked_std(a: Any, where: Any, keywords: dict[str, Any]) -> Any:
     # As without a mask: values that are equal have derivative 0, whatever their mean is off by.
     axes = {key: keywords[key] for key in ("axis", "keepdims") if key in keywords}
     low = np.min(np.where(where, a, np.inf), axis=axes.get("axis"), keepdims=True)
-    flat = np.all((a == low) | np.logical_not(where), **axes)
+    is_mean = _is_mean(a, low, keywords.get("dtype"))
+    flat = np.all(is_mean | np.logical_not(where), **axes)
     var = np.var(a, where=where, **keywords)
     # Of nothing, too, all values are equal, and the variance is NaN.
     std = np.where(flat, stop(np.sqrt(var)), np.sqrt(np.where(flat, 1.0, var)))
@@ -293,7 +300,7 @@ FUNCTIONS[np.amin] = FUNCTIONS[np.min]
 
 
 def _cumsum_pull(g: Any, x_like: Any, axis: int | None = None) -> Any:
-    along = 0 if axis is None else axis
+    along = 0 if axis is None or not x_like.shape else axis
     return np.reshape(np.flip(np.cumsum(np.flip(g, along), along), along), x_like.shape)
 
 
@@ -347,11 +354,13 @@ recurrence: Primitive = rule(
 
 
 def _along_first(x: Any, axis: int | None) -> Any:
-    return np.ravel(x) if axis is None else np.moveaxis(x, axis, 0)
+    return np.ravel(x) if axis is None or x.ndim == 0 else np.moveaxis(x, axis, 0)
 
 
 def _back_from_first(y: Any, axis: int | None, shape: tuple[int, ...]) -> Any:
-    return np.reshape(y, shape) if axis is None else np.moveaxis(y, 0, axis)
+    if axis is None or y.ndim == 1:  # NumPy takes a number for an array of one element
+        return np.reshape(y, shape)
+    return np.moveaxis(y, 0, axis)
 
 
 def _cumprod_pull(g: Any, ans: Any, x: Any, axis: int | None = None) -> Any:

@@ -175,6 +175,8 @@ def quantiles(
     if not is_traced(q) and not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     a = a if is_traced(a) else np.asarray(a)
+    if skip_nan and not a.size:
+        return np.mean(a, axis=axis, keepdims=keepdims)
     rows, axes = rows_of(a, axis)
     if weights is not None:
         weights, _ = rows_of(_checked_weights(a, weights, axis, method), axis)
@@ -215,6 +217,8 @@ def _real(a: Any) -> Any:
 
 @composite(np.median)
 def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    if not a.size:
+        return np.mean(a, axis=axis, keepdims=keepdims)
     return asked(quantiles(a, 0.5, axis, keepdims), np.median, a, axis=axis, keepdims=keepdims)
 
 
