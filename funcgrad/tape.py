@@ -55,16 +55,20 @@ class Tape(Trace):
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
         if isinstance(x, np.ndarray):
             x = x if type(x) is np.ndarray else x.view(np.ndarray)
-            owner = _owner(x)
+            owner = x if x.base is None else _owner(x)
             self.lent[id(owner)] = owner
         self.inputs += 1
         return Tracer(self, x, next(self.nodes))
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], keywords: dict) -> Any:
         values = []
+        compute = primitive.impl
         for t in operands:
-            values.append(t.value if type(t) is Tracer and t.owner is self else t)
-        ans = primitive.apply(*values, **keywords) if keywords else primitive.apply(*values)
+            x = t.value if type(t) is Tracer and t.owner is self else t
+            if type(x) is Tracer:
+                compute = primitive.apply
+            values.append(x)
+        ans = compute(*values, **keywords) if keywords else compute(*values)
         pulls = primitive.pulls
         if pulls is None:
             return ans

@@ -40,7 +40,7 @@ def pulled(
             )
         # A zero cotangent annihilates an infinite local derivative. Only then can a finite gradient
         # come out NaN, so the ordinary walk pays one look at its result.
-        if not all(c is None or finite(c) for c in found):
+        if not finite(*found):
             found = _walk(edges, seeds, wanted, inputs, empty(), guarded=True)
     return found
 
@@ -87,7 +87,11 @@ def _walk(
             owned[parent] = True
     if done >= 0:
         cotangents[done] = None
-    return [_settle(cotangents[node], owned[node]) for node in wanted]
+    found = []
+    for node in wanted:
+        c = cotangents[node]
+        found.append(c if type(c) is np.ndarray and owned[node] else _settle(c))
+    return found
 
 
 def _among(c: Any, residual: Any) -> bool:
@@ -116,12 +120,10 @@ def _add(a: Any, b: Any, owned: int) -> Any:
     return a + b
 
 
-def _settle(c: Any, owned: int) -> Any:
+def _settle(c: Any) -> Any:
     if type(c) is Sparse:
         return c.dense()
-    if type(c) is np.ndarray and not owned:
-        return c.copy()
-    return c
+    return c.copy() if type(c) is np.ndarray else c
 
 
 def match(c: Any, like: Like, broadcasts: bool) -> Any:

@@ -24,16 +24,18 @@ from .pull import Pull
 from .rules.elementwise import annihilate
 
 
-def finite(x: Any) -> bool:
-    """Whether all elements of ``x`` are finite; a few that are may be taken for others, since what
-    an annihilated walk or tangent gives is then the same."""
-    if type(x) is np.ndarray and x.dtype.char in "fd":
-        return math.isfinite(np.vdot(x, x))  # finite only where all elements are
-    if type(x) is Tracer:
-        return finite(raw(x))
-    if type(x) is np.float64:
-        return math.isfinite(x)
-    return bool(np.isfinite(x).all())
+def finite(*xs: Any) -> bool:
+    """Whether all elements of all ``xs`` are finite, of which None has none; a few that are may be
+    taken for others, since what an annihilated walk or tangent gives is then the same."""
+    for x in xs:
+        if type(x) is Tracer:
+            x = raw(x)
+        if type(x) is np.ndarray and x.dtype.char in "fd":
+            if not math.isfinite(np.vdot(x, x)):  # finite only where all elements are
+                return False
+        elif x is not None and not np.isfinite(x).all():
+            return False
+    return True
 
 
 def annihilated(pull: Pull, g: Any, residual: Any, c: Any) -> Any:

@@ -61,7 +61,7 @@ def layout(*own: Any) -> tuple[tuple[Any, ...], dict[Any, None]]:
 
 def _flatten_dict(d: dict[Any, Any]) -> tuple[list[Any], Any]:
     aux = layout(*d)
-    return [d[key] for key in aux[0]], aux
+    return list(map(d.__getitem__, aux[0])), aux
 
 
 def _unflatten_dict(aux: Any, children: list[Any]) -> dict[Any, Any]:
