@@ -44,8 +44,9 @@ class Pull:
         broadcasts: bool = False,
         also: Rule | None = None,
     ) -> None:
-        """``kind``: "elementwise", "rows" (along the keyword ``axis`` or the first axis), "product"
-        or none of these, on which depends what zeros annihilate (see ``funcgrad.zeros``).
+        """``kind``: "elementwise", "rows" (along the keyword ``axis`` or the first axis),
+        "product", "matrices" (a product of matrices, in the last two axes) or none of these, on
+        which depends what zeros annihilate (see ``funcgrad.zeros``).
         ``broadcasts``: what the rule gives may have more or longer axes than the operand, over
         which the engine sums. ``also``: a function whose parameters come after the rule's own.
         """

@@ -155,8 +155,9 @@ def linear(
 
 
 def bilinear(
-    function: Any, lhs: Rule, rhs: Rule, *, batch: BatchRule = looped, symbol: Any = None
-) -> Primitive:
+    function: Any, lhs: Rule, rhs: Rule, *, batch: BatchRule = looped, symbol: Any = None,
+    kind: str = "product",
+) -> Primitive:  # fmt: skip
     """Declare a product: linear in each of two operands while the other stands still.
 
     >>> import funcgrad as fg
@@ -164,7 +165,7 @@ def bilinear(
     >>> [float(d) for d in fg.grad(area, (0, 1))(2.0, 3.0)]
     [3.0, 2.0]
     """
-    pulls = [_rule(r, "product", broadcasts=True) for r in (lhs, rhs)]
+    pulls = [_rule(r, kind, broadcasts=True) for r in (lhs, rhs)]
     return _declare(function, pulls, "multilinear", batch=batch, symbol=symbol)
 
 

@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from .core import raw
 from .errors import LeakedTracerError
 from .joint import Parts, Pullback
 from .pull import Like, unbroadcast
 from .rules.indexing import Sparse
 from .zeros import annihilated, finite
+
+# Up to this size it costs less to look at a whole array than at its border.
+_LARGE = 1 << 12
 
 #: The form of a cotangent that is right already.
 SETTLED = Like(0.0)
@@ -31,7 +35,7 @@ def pulled(
     ``inside`` checkpoints have no edges here, but for their results."""
     with np.errstate(all="ignore"):
         cotangents, owned = empty()
-        found = _walk(edges, seeds, wanted, inputs, (cotangents, owned), guarded=False)
+        found, looks = _walk(edges, seeds, wanted, inputs, (cotangents, owned), guarded=False)
         if any(cotangents[node] is not None for nodes in inside for node in nodes):
             raise LeakedTracerError(
                 "a value from inside a checkpointed function was used outside of it, where its "
@@ -40,8 +44,8 @@ def pulled(
             )
         # A zero cotangent annihilates an infinite local derivative. Only then can a finite gradient
         # come out NaN, so the ordinary walk pays one look at its result.
-        if not finite(*found):
-            found = _walk(edges, seeds, wanted, inputs, empty(), guarded=True)
+        if not finite(*looks):
+            found, _ = _walk(edges, seeds, wanted, inputs, empty(), guarded=True)
     return found
 
 
@@ -52,8 +56,10 @@ def _walk(
     inputs: int,
     empty: tuple[Any, Any],
     guarded: bool,
-) -> list[Any]:
+) -> tuple[list[Any], list[Any]]:
+    """The cotangents, and arrays that are finite where these are."""
     cotangents, owned = empty
+    products = set()  # the inputs whose cotangents are one product of matrices each
     for node, seed in seeds.items():
         cotangents[node] = seed
     done = -1
@@ -82,7 +88,10 @@ def _walk(
             cotangents[parent] = c
             if parent < inputs and type(c) is np.ndarray:
                 owned[parent] = c.base is None and c is not g and not _among(c, residual)
+            if pull.kind == "matrices" and parent < inputs and c.size > _LARGE and c.ndim > 1:
+                products.add(parent)
         else:
+            products.discard(parent)
             cotangents[parent] = _add(before, c, owned[parent])
             owned[parent] = True
     if done >= 0:
@@ -91,7 +100,16 @@ def _walk(
     for node in wanted:
         c = cotangents[node]
         found.append(c if type(c) is np.ndarray and owned[node] else _settle(c))
-    return found
+    if not products:
+        return found, found
+    rest = [c for node, c in zip(wanted, found) if node not in products]
+    return found, rest + [x for node in products for x in _border(raw(cotangents[node]))]
+
+
+def _border(product: Any) -> tuple[Any, Any]:
+    """A row and a column of a product of matrices. What is not finite in a factor, by which a zero
+    may be multiplied, makes a whole row or column of the product so."""
+    return product[..., 0, :], product[..., 0]
 
 
 def _among(c: Any, residual: Any) -> bool:

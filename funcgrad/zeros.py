@@ -45,7 +45,7 @@ def annihilated(pull: Pull, g: Any, residual: Any, c: Any) -> Any:
         return annihilate(g, c)
     if pull.kind == "rows":
         return annihilate(_rows(pull, g, residual, c.ndim), c)
-    if pull.kind == "product":
+    if pull.kind in ("product", "matrices"):
         return annihilated_product(pull.call, (g, residual), c, only_first=True)
     parts = g if type(g) is tuple else (g,)
     return annihilate(functools.reduce(np.logical_or, map(np.any, parts)), c)

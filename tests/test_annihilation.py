@@ -311,6 +311,43 @@ def test_rows_of_data_that_are_missing(predict, missing):
     assert_same(masked, lambda w: np.sum((predict(data[KEPT], w) - y[KEPT]) ** 2), WEIGHTS)
 
 
+@pytest.mark.parametrize("missing", [NAN, INF])
+@pytest.mark.parametrize(
+    "predict",
+    [
+        lambda data, w: data @ w,
+        lambda data, w: (w.T @ data.T).T,
+        lambda data, w: nn.linear(*w.shape).apply({"w": w, "b": w[0]}, data),
+        lambda data, w: vmap(lambda row: row @ w)(data),
+        lambda data, w: np.reshape(np.reshape(data, (2, 30, 90)) @ w, (60, 70)),
+    ],
+)
+def test_rows_of_data_that_are_missing_in_a_large_product(predict, missing):
+    random = np.random.default_rng(1)
+    data, w = random.normal(size=(60, 90)), random.normal(size=(90, 70))
+    given, taken = np.arange(60)[:, None] != 5, np.arange(70) != 3
+
+    def left_out(w, data):
+        return np.sum(np.where(given & taken, predict(data, w), 0.0) ** 2)
+
+    holes = np.where(given | (np.arange(90) != 7), data, missing)
+    without = np.where(taken | (np.arange(90)[:, None] != 7), w, missing)
+    for argnum, args in ((0, (w, holes)), (1, (without, data))):
+        gradient = grad(left_out, argnum)
+        want = gradient(w, data)
+        np.testing.assert_allclose(gradient(*args), want)
+        np.testing.assert_allclose(vmap(gradient, (0, None))(args[0][None], args[1])[0], want)
+
+
+def test_what_is_added_to_a_large_product_is_looked_at_too():
+    x, w = np.ones((60, 90)), np.pad(np.zeros((1, 1)), ((5, 84), (6, 63)), constant_values=4.0)
+    for f in (
+        lambda w: np.sum(np.where(w > 0, np.sqrt(w), 0.0)) + np.sum(x @ w),
+        lambda w: np.sum(x @ w) + np.sum(np.where(w > 0, np.sqrt(w), 0.0)),
+    ):
+        np.testing.assert_array_equal(grad(f)(w), np.where(w > 0, 60.25, 60.0))
+
+
 def test_what_is_multiplied_by_zero_adds_nothing_to_a_sum():
     x, m = np.array([0.0, 4.0]), np.array([[0.0, 1.0], [0.0, 2.0]])
     for f in (lambda x: m @ np.sqrt(x), lambda x: np.einsum("ij,j->i", m, np.sqrt(x))):

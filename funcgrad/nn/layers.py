@@ -25,7 +25,7 @@ from .. import random, tree
 from ..batching import align
 from ..core import operand
 from ..errors import TreeError
-from ..rules.contractions import matmul
+from ..rules.contractions import matmul, product_of_matrices
 from ..verbs import rule
 from .activations import relu
 from .initializers import Initializer, he, zeros
@@ -60,7 +60,7 @@ affine = rule(
     _affine,
     [
         lambda g, y: np.matmul(g, y.T),
-        lambda g, x: np.matmul(_rows(x).T, _rows(g)),
+        lambda g, x: product_of_matrices(_rows(x).T, _rows(g)),
         lambda g: np.add.reduce(_rows(g), axis=0),
     ],
     [
@@ -69,7 +69,7 @@ affine = rule(
         lambda t, x_like: np.broadcast_to(t, (*x_like.shape[:-1], *t.shape)),
     ],
     batch=_affine_stack,
-    kind="product",
+    kind="matrices",
 )
 
 
