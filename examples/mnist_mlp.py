@@ -9,6 +9,7 @@ same numbers.
 """
 
 import argparse
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -87,22 +88,36 @@ def plot(history, title, file):
     figure.savefig(file)
 
 
+def count(least):
+    """The type of an option: an integer from ``least`` on."""
+
+    def integer(text):
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{number} is less than {least}")
+        return number
+
+    return integer
+
+
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", choices=DEFAULTS, help="default: mnist if it can be had")
     parser.add_argument("--data", metavar="PATH", help="the folder with MNIST's four files")
-    parser.add_argument("--hidden", type=int, nargs="+", metavar="WIDTH", help="hidden layers")
+    parser.add_argument("--hidden", type=count(1), nargs="+", metavar="WIDTH", help="hidden layers")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd")
     parser.add_argument("--lr", type=float, help="learning rate (sgd: 0.1, adam: 0.001)")
     parser.add_argument("--loss", choices=["cross-entropy", "nll"], default="cross-entropy")
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--batch-size", type=int)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=count(1))
+    parser.add_argument("--batch-size", type=count(1))
+    parser.add_argument("--seed", type=count(0), default=0)
     parser.add_argument("--plot", metavar="FILE", help="write the curves, for example curves.png")
     parser.add_argument("--quick", action="store_true", help="a few epochs on the shipped digits")
     args = parser.parse_args(argv)
     if args.plot and Figure is None:
         parser.error("--plot draws with matplotlib: pip install 'funcgrad[plot]'")
+    if args.plot and not Path(args.plot).parent.is_dir():
+        parser.error(f"--plot {args.plot}: there is no folder {Path(args.plot).parent}")
     if args.quick:
         args.dataset, args.epochs = args.dataset or "digits", args.epochs or 5
     return args

@@ -357,6 +357,6 @@ def _length(rows: list[Any], structure: tree.Structure, length: Any, label: str)
     if sizes[0] < 1:
         raise ValueError(
             f"{label}: there is no row, so that the form of y is not known. "
-            f"Write fori_loop where only the carry is wanted."
+            f"Write fori_loop where only the carry is wanted, vmap in place of map."
         )
     return sizes[0]

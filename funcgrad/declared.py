@@ -56,7 +56,8 @@ class Declared(Primitive):
         self.__name__ = name
         if isinstance(pulls, list) and not pulls:
             raise TypeError(f"{name}: give one rule for each operand, or declare it a constant.")
-        count = operands or (len(pulls) if isinstance(pulls, list) else 1)
+        by_rules = len(pulls) if isinstance(pulls, list) else operands or 1
+        count = function.nin if isinstance(function, np.ufunc) else by_rules
         try:
             parameters = parameters_of(function, names)
         except ValueError:  # as for many functions written in C

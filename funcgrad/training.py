@@ -90,6 +90,11 @@ def fit(
             f"fit takes a tuple of arrays, the arguments of loss_fn after params, got "
             f"{type(arrays).__name__}. Write (x, y), or (x,) for one."
         )
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise TypeError(
+            f"fit takes an optimizer, which has init and update, got "
+            f"{type(optimizer).__name__}. Write optim.sgd(0.1), for example."
+        )
     step, state = make_step(loss_fn, optimizer), optimizer.init(params)
     history: History = []
     for epoch in range(1, epochs + 1):
@@ -100,7 +105,13 @@ def fit(
             size = len(tree.leaves(batch)[0])
             total, rows = total + size * float(loss), rows + size
             line.show(f"step {number}/{len(steps)}  loss {total / rows:.4f}")
-        metrics = {"loss": total / rows, **(evaluate(params) if evaluate else {})}
+        evaluated = evaluate(params) if evaluate else {}
+        if not isinstance(evaluated, Mapping):
+            raise TypeError(
+                f"fit: evaluate(params) names its numbers, and returned a "
+                f"{type(evaluated).__name__}. Write return {{'accuracy': ...}}."
+            )
+        metrics = {"loss": total / rows, **evaluated}
         line.end("  ".join(f"{name} {metric:.4f}" for name, metric in metrics.items()))
         history.append({"epoch": epoch, **metrics})
     return params, history

@@ -71,6 +71,11 @@ def _declare(
     ``view``: NumPy's result shares the memory of the operand, if it can.
     """
     module = getattr(function, "__module__", None) or ""
+    if isinstance(function, np.ufunc) and isinstance(pulls, list) and len(pulls) != function.nin:
+        raise TypeError(
+            f"{function.__name__} takes {function.nin} operands, and has rules for {len(pulls)}. "
+            f"Give one rule for each, and None where the derivative is zero."
+        )
     by_objects = isinstance(function, np.ufunc) and set("".join(function.types)) <= set("O->")
     is_numpys = (isinstance(function, np.ufunc) and not by_objects) or (
         module.startswith("numpy") and not isinstance(function, np.vectorize | np.ufunc)

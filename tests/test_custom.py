@@ -447,6 +447,13 @@ def test_a_rule_that_names_what_is_not_there_raises_when_it_is_declared():
         verbs.elementwise(lambda x: x)
     with pytest.raises(TypeError, match="a rule is a Python function"):
         verbs.elementwise(lambda x: x, np.multiply)
+    with pytest.raises(TypeError, match="takes 2 operands, and has rules for 1. Give one rule for"):
+        verbs.elementwise(np.frompyfunc(math.copysign, 2, 1), lambda g, x: g * np.sign(x))
+
+
+def test_a_constant_ufunc_knows_its_operands():
+    quotient = verbs.constant(np.frompyfunc(lambda x, y: x // y, 2, 1))
+    assert fg.grad(lambda x, y: x * quotient(x, y), (0, 1))(7.0, 2.0) == (3.0, 0.0)
 
 
 def test_a_linear_function_without_a_batch_rule_loops_with_a_warning():

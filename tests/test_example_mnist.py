@@ -87,6 +87,19 @@ def test_a_broken_file_is_not_taken_for_a_missing_one(example, monkeypatch):
         example.main([])
 
 
+@pytest.mark.parametrize(
+    "option", ["--epochs 0", "--batch-size 0", "--hidden 8 0", "--seed -1", "--plot nowhere/a.png"]
+)
+def test_an_option_that_makes_no_sense_is_refused_before_it_trains(
+    example, monkeypatch, capsys, option
+):
+    monkeypatch.setattr(example, "Figure", object)
+    with pytest.raises(SystemExit):
+        example.main(["--dataset", "digits", *option.split()])
+    out, err = capsys.readouterr()
+    assert not out and option.split()[0] in err.splitlines()[-1]
+
+
 def test_a_plot_needs_matplotlib_and_says_how_to_get_it(example, monkeypatch, capsys):
     monkeypatch.setattr(example, "Figure", None)
     with pytest.raises(SystemExit):

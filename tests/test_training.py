@@ -127,3 +127,10 @@ def test_arrays_that_would_be_unpacked_into_rows_or_names_are_refused():
     for arrays in (X, {"x": X, "y": Y}):
         with pytest.raises(TypeError, match=r"Write \(x, y\), or \(x,\) for one"):
             fit(KEY, START, loss_fn, optim.sgd(0.1), arrays, 1, 10)
+
+
+def test_an_optimizer_that_was_not_made_and_a_number_without_a_name_are_refused():
+    with pytest.raises(TypeError, match=r"got function\. Write optim\.sgd\(0\.1\)"):
+        train(optimizer=optim.adam)
+    with pytest.raises(TypeError, match="evaluate.params. names its numbers, and returned a float"):
+        train(epochs=1, evaluate=lambda w: w["slope"] * 1.0, progress=False)
