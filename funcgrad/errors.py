@@ -38,11 +38,13 @@ class LoopWarning(UserWarning):
 # The line that is to blame, and what to write in its place.
 
 _PATHS = sysconfig.get_paths()
-_OURS = (str(Path(__file__).parent), str(Path(np.__file__).parent))
+_NUMPY = str(Path(np.__file__).parent)
+_OURS = (str(Path(__file__).parent), _NUMPY)
 _INSTALLED = (_PATHS["purelib"], _PATHS["platlib"])
 _LIBRARIES = (*_OURS, *_INSTALLED, _PATHS["stdlib"], _PATHS["platstdlib"])
 
-#: What a line has in it that loses a derivative, and the remedy; the first that is found counts.
+#: What a line, or a call that NumPy made on its way, has in it that loses a derivative, and the
+#: remedy; the first that is found counts.
 _REMEDIES = {
     r"\bmath\.fsum\(": r"np.sum(np.stack([...])) for math.fsum([...])",
     r"\b(c?math)\.(\w+)\(": r"np.\2(t) for \1.\2(t)",
@@ -53,7 +55,7 @@ _REMEDIES = {
     r"\bnp\.(float|complex)(\d+)\(": r"t.astype(np.\1\2) for np.\1\2(t)",
     r"\b(assert_\w+)\(": r"\1(funcgrad.value(t), ...)",
     r"\bma\.\w+\(": r"np.where(mask, t, 0.0), or where=mask, for a masked array",
-    r"\b(vectorize|frompyfunc)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+    r"\b(vectorize|frompyfunc|_vectorize_call)\(": r"funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
     r"\bnp\.fromiter\(": r"np.stack(list(...)) for np.fromiter(...)",
     r"\bnp\.([rc]_)\[": r"np.concatenate, np.column_stack or funcgrad.numpy.\1 for np.\1",
     r"\bnp\.[mo]grid\[": r"np.meshgrid of np.linspace or funcgrad.numpy.arange",
@@ -64,6 +66,8 @@ _REMEDIES = {
     r"funcgrad.numpy.\1 for either",
     r"\bnp\.full\(": r"np.broadcast_to(t, shape), or funcgrad.numpy.full to write to",
     r"\bnp\.(full_like|arange)\(": r"funcgrad.numpy.\1",
+    r"\bkaiser\(": r"np.i0(t * np.sqrt(1 - x**2)) / np.i0(t) for np.kaiser(n, t), with x = "
+    r"np.linspace(-1, 1, n)",
     r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
     r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
     r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
@@ -94,9 +98,12 @@ def blamed() -> tuple[str, str]:
     place of that line; each is empty where it is not known."""
     frame: Any = sys._getframe(1)
     found = None
+    calls = ""
     remedies = _REMEDIES
     while frame is not None:
         name = frame.f_code.co_filename
+        if found is None and name.startswith(_NUMPY):
+            calls += f"np.{frame.f_code.co_name}() "
         if found is None and not name.startswith(_OURS):
             found = frame
             if name.startswith(_INSTALLED):
@@ -111,6 +118,10 @@ def blamed() -> tuple[str, str]:
     line = linecache.getline(name, number).strip()
     if not line:
         return "", ""
-    matches = ((re.search(pattern, line), remedy) for pattern, remedy in remedies.items())
+    matches = (
+        (re.search(pattern, text), remedy)
+        for text in (line, calls)
+        for pattern, remedy in remedies.items()
+    )
     expanded = (match.expand(remedy) for match, remedy in matches if match)
     return f" at {Path(name).name}:{number}, {line},", next(expanded, "")

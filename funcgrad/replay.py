@@ -67,8 +67,9 @@ def checkpoint(f: Callable[..., Any], policy: Policy = _save_nothing) -> Callabl
     The peak memory of a gradient falls to that of the checkpointed calls' arguments and results and
     of one call's inside; the time grows by one run of ``f``. ``f`` must give the same results
     again, which is checked. ``policy`` says which results inside are kept all the same: one of
-    ``checkpoint_policies``, or a function of an operation's name and a dict of its keywords. Checkpoints
-    nest, and work under every other transform; forward mode, which keeps nothing, runs ``f`` as it is.
+    ``checkpoint_policies``, or a function of an operation's name and a dict of its keywords.
+    Checkpoints nest, and work under every other transform; forward mode, which keeps nothing, runs
+    ``f`` as it is.
     Griewank and Walther, "Evaluating derivatives", 2nd edition, SIAM 2008, chapter 12.
 
     >>> import numpy as np, funcgrad as fg

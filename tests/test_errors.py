@@ -451,6 +451,8 @@ REMEDIES = {
     "np.testing.assert_allclose(t, 1.0)": "assert_allclose(funcgrad.value(t), ...)",
     "np.ma.array(t, mask=t > 2)": "np.where(mask, t, 0.0), or where=mask",
     "np.vectorize(math.sin)(t)": "funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+    "sine(t)": "funcgrad.numpy.vectorize(f), funcgrad.vmap(f)",
+    "np.kaiser(5, t[0])": "np.i0(t * np.sqrt(1 - x**2)) / np.i0(t) for np.kaiser(n, t)",
     "np.fromiter((u * u for u in t), float)": "np.stack(list(...)) for np.fromiter(...)",
     "np.c_[t, t]": "np.concatenate, np.column_stack or funcgrad.numpy.c_ for np.c_",
     "np.mgrid[0 : t[2]]": "np.meshgrid of np.linspace or funcgrad.numpy.arange",
@@ -460,6 +462,7 @@ REMEDIES = {
     "np.asarray(t, float)": "np.stack([t, u]) for np.asarray([t, u]), t for np.asarray(t), or "
     "funcgrad.numpy.asarray for either",
     "np.full(3, t[0])": "np.broadcast_to(t, shape), or funcgrad.numpy.full",
+    "full(3, t[0])": "np.broadcast_to(t, shape), or funcgrad.numpy.full",
     "np.arange(t[2])": "funcgrad.numpy.arange",
     "np.random.default_rng(0).normal(t)": "a + b * rng.normal(size=n)",
     "VECTOR.dot(t)": "np.dot(x, t) for x.dot(t), which does not ask t",
@@ -474,7 +477,7 @@ REMEDIES = {
 def test_what_the_error_says_to_write(monkeypatch, code, remedy):
     monkeypatch.setitem(linecache.cache, "model.py", (len(code), None, [code], "model.py"))
     names = {module.__name__: module for module in (math, cmath, statistics)}
-    names |= {"np": np, "VECTOR": VECTOR}
+    names |= {"np": np, "VECTOR": VECTOR, "full": np.full, "sine": np.vectorize(math.sin)}
     f = eval(compile(f"lambda t: {code}", "model.py", "eval"), names)
     with pytest.raises(fg.DerivativeLostError, match=re.escape(f"at model.py:1, {code},")) as error:
         grad(f)(VECTOR)

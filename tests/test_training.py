@@ -132,5 +132,5 @@ def test_arrays_that_would_be_unpacked_into_rows_or_names_are_refused():
 def test_an_optimizer_that_was_not_made_and_a_number_without_a_name_are_refused():
     with pytest.raises(TypeError, match=r"got function\. Write optim\.sgd\(0\.1\)"):
         train(optimizer=optim.adam)
-    with pytest.raises(TypeError, match="evaluate.params. names its numbers, and returned a float"):
+    with pytest.raises(TypeError, match="names its numbers, and returned a float"):
         train(epochs=1, evaluate=lambda w: w["slope"] * 1.0, progress=False)
