@@ -70,6 +70,7 @@ _REMEDIES = {
     r"np.linspace(-1, 1, n)",
     r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
     r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
+    r"\b(pad|polyint)\(": r"np.\1(x + 0 * t, ...) for np.\1(x, ...), which asks x alone",
     r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
     r"(?<!\bnp)\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
     r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",

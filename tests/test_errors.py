@@ -464,6 +464,8 @@ REMEDIES = {
     "np.full(3, t[0])": "np.broadcast_to(t, shape), or funcgrad.numpy.full",
     "full(3, t[0])": "np.broadcast_to(t, shape), or funcgrad.numpy.full",
     "np.arange(t[2])": "funcgrad.numpy.arange",
+    "np.pad(VECTOR, 1, constant_values=t[0])": "np.pad(x + 0 * t, ...) for np.pad(x, ...)",
+    "np.polyint(VECTOR, k=t[0])": "np.polyint(x + 0 * t, ...) for np.polyint(x, ...)",
     "np.random.default_rng(0).normal(t)": "a + b * rng.normal(size=n)",
     "VECTOR.dot(t)": "np.dot(x, t) for x.dot(t), which does not ask t",
     "np.dot([t[0], 1.0], VECTOR[:2])": "np.dot(np.stack([t, u])) for np.dot([t, u])",
