@@ -149,7 +149,7 @@ class Call:
     ) -> list[Any]:
         """Copies of the leaves of ``given``, which must be like ``likes`` in structure, shape and
         dtype; zero for what has no derivative."""
-        tree.check_same(form, given, f"{self.label}: {what}", against)
+        tree.check_same(form, given, what, against, self.label)
         leaves = []
         for (path, x), like in zip(tree.leaves_with_path(given), likes):
             if type(like) is not Like or like.dtype.kind not in "fc":

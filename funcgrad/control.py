@@ -218,13 +218,14 @@ class Form:
         """The leaves of ``other``, which raises unless it has this form."""
         leaves, structure = tree.flatten(other)
         if structure is not self.structure and structure != self.structure:
-            what = f"{self.label}: {self.what} {self.later}"
+            what = f"{self.what} {self.later}"
             if self.structure == _LEAF and isinstance(other, list | tuple):
                 raise TreeError(
-                    f"{what} is a {type(other).__name__} of {len(other)}, and {self.first} one "
-                    f"array or number. Write np.stack([...]) for the former."
+                    f"{self.label}: {what} is a {type(other).__name__} of {len(other)}, and "
+                    f"{self.first} one array or number. Write np.stack([...]) for the former."
                 )
-            tree.check_same(self.structure, structure, what, f"{self.what} {self.first}")
+            against = f"{self.what} {self.first}"
+            tree.check_same(self.structure, structure, what, against, self.label)
         if [_kind(leaf) for leaf in leaves] == self.kinds:
             return leaves
         return [self._settled(i, leaf) for i, leaf in enumerate(leaves)]

@@ -386,6 +386,9 @@ class Tracer:
     def __setitem__(self, at: Any, v: Any) -> None:
         FUNCTIONS[operator.setitem](self, at, v)
 
+    def __delitem__(self, at: Any) -> NoReturn:
+        raise ValueError("cannot delete array elements; write np.delete(t, at)")
+
 
 _ARRAYS = (np.ndarray, Tracer)
 

@@ -270,9 +270,11 @@ def check_tuple(name: str, given: Any, label: str, instead: str) -> None:
 def check_tangents(arguments: Arguments, tangents: Any) -> list[Any]:
     """The leaves of ``tangents``, which must be like the arguments, in their dtypes."""
     label = arguments.trace.label
-    tree.check_same(arguments.structure, list(tangents), f"{label}: tangents", "the arguments")
+    given = list(tangents)
+    names = "the tuple of tangents", "the tuple of arguments"
+    tree.check_same(arguments.structure, given, *names, label)
     checked = []
-    for i, (x, t) in enumerate(zip(arguments.leaves, tree.leaves(list(tangents)))):
+    for i, (x, t) in enumerate(zip(arguments.leaves, tree.leaves(given))):
         like = Like(x)
         if not fits(t, like):
             raise TypeError(misfit(f"{label}: the tangent of {arguments.name(i)}", t, like))

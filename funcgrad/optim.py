@@ -163,6 +163,12 @@ def chain(*transforms: GradientTransformation) -> GradientTransformation:
     -0.5
     """
 
+    for transform in transforms:
+        if not hasattr(transform, "init") or not hasattr(transform, "update"):
+            raise TypeError(
+                f"chain takes pairs of init and update, as sgd(0.1) is one, and got {transform!r}."
+            )
+
     def init(params: Any) -> tuple[Any, ...]:
         return tuple(transform.init(params) for transform in transforms)
 

@@ -154,7 +154,8 @@ def _diagonal(f: Callable[..., Any], arguments: Arguments, has_aux: bool) -> Any
     out, pullback, *aux = vjp(of_leaves, *arguments.leaves, has_aux=has_aux)
     outs, structure = tree.flatten(out)
     for position in arguments.positions:
-        tree.check_same(structure, arguments.args[position], f"argument {position}", "the result")
+        argument = arguments.args[position]
+        tree.check_same(structure, argument, f"argument {position}", "the result", label)
     keys = random.split(random.key(0), max(len(outs), 1))
     weights = []
     for i, x in enumerate(arguments.leaves):

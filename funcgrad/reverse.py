@@ -234,7 +234,7 @@ def _check_cotangent(
     cotangent: Any, structure: tree.Structure, likes: list[Like], label: str
 ) -> list[Any]:
     """The leaves of a cotangent, which must be like the result in structure, shape and kind."""
-    tree.check_same(structure, cotangent, "the cotangent", "the result")
+    tree.check_same(structure, cotangent, "the cotangent", "the result", label)
     leaves = []
     for (path, g), like in zip(tree.leaves_with_path(cotangent), likes):
         if not fits(g, like):

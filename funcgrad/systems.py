@@ -256,7 +256,7 @@ def leaves_like(
     label: str, out: Any, what: str, structure: tree.Structure, likes: list[Like], against: str
 ) -> list[Any]:
     """The leaves of ``out``, numbers of the given structure and shapes."""
-    tree.check_same(structure, out, f"{label}: {what}", against)
+    tree.check_same(structure, out, what, against, label)
     leaves = tree.leaves(out)
     for path, leaf, like in zip(structure.paths(), leaves, likes):
         if not transform.is_number(leaf) or np.shape(leaf) != like.shape:

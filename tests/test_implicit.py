@@ -389,7 +389,7 @@ REFUSED = {
     "another structure": (
         lambda: linear_solve(lambda v: [A @ v], B),
         fg.TreeError,
-        "b has a leaf, linear_solve of <lambda>: the result of matvec has a list of 1",
+        "linear_solve of <lambda>: at the root: b has a leaf, the result of matvec has a list of 1",
     ),
     "another dtype": (
         lambda: linear_solve(lambda v: A @ v, B.astype(np.float32)),

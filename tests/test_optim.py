@@ -86,6 +86,11 @@ def test_a_chain_feeds_each_transformation_from_the_one_before():
     assert np.array_equal(chained, run(adam, clipped, np.zeros(3)))
 
 
+def test_a_chain_takes_optimizers_that_were_made():
+    with pytest.raises(TypeError, match=r"chain takes pairs .*sgd\(0.1\).*got <function sgd"):
+        optim.chain(optim.clip_by_global_norm(1.0), optim.sgd)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_every_leaf_keeps_its_dtype_and_shape(optimizer):
     params = {"w": np.ones((2, 3), np.float32), "s": np.float64(2.0), "n": (None, np.ones(()))}

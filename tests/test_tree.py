@@ -192,10 +192,17 @@ MISMATCHES = [
 ]
 
 
+def test_unflatten_takes_the_structure_first():
+    with pytest.raises(TypeError, match="structure first, and then the leaves; got a list"):
+        tree.unflatten([1.0], tree.structure([1.0]))
+
+
 @pytest.mark.parametrize(("params", "grads", "message"), MISMATCHES, ids=[c[2] for c in MISMATCHES])
 def test_a_mismatch_names_the_place_and_both_sides(params, grads, message):
     with pytest.raises(TreeError, match=f"^{re.escape(message)}$"):
         tree.check_same(params, grads, "grads", "params")
+    with pytest.raises(TreeError, match=f"^step 3: {re.escape(message)}$"):
+        tree.check_same(params, grads, "grads", "params", "step 3")
     with pytest.raises(TreeError, match=f"^{re.escape(message)}$"):
         tree.check_same(tree.structure(params), tree.structure(grads), "grads", "params")
     for apply in (tree.map, tree.map_with_path):

@@ -125,6 +125,10 @@ def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
     >>> unflatten(structure((0, [0])), "ab")
     ('a', ['b'])
     """
+    if not isinstance(structure, Structure):
+        raise TypeError(
+            f"unflatten takes the structure first, and then the leaves; got {a(type(structure))}."
+        )
     leaves = list(leaves)
     if len(leaves) != structure._num_leaves:
         raise TreeError(
@@ -192,10 +196,13 @@ def _mismatch(expected: Spec, other: Spec, path: Path, what: str, against: str) 
     return f"{place} with the static data {expected[1]!r}, {what} has one with {other[1]!r}"
 
 
-def check_same(expected: Any, other: Any, what: str, against: str = "the original") -> None:
+def check_same(
+    expected: Any, other: Any, what: str, against: str = "the original", label: str = ""
+) -> None:
     """Raise a ``TreeError`` that names the first difference of two trees or ``Structure``s.
 
-    ``what`` and ``against`` are the names of ``other`` and ``expected`` in the message.
+    ``what`` and ``against`` are the names of ``other`` and ``expected`` in the message, which
+    begins with the ``label``.
 
     >>> check_same({"w": 1, "b": 2}, {"w": 1}, "grads", "params")
     Traceback (most recent call last):
@@ -204,4 +211,5 @@ def check_same(expected: Any, other: Any, what: str, against: str = "the origina
     """
     first, second = [x if isinstance(x, Structure) else structure(x) for x in (expected, other)]
     if first != second:
-        raise TreeError(_mismatch(first._spec, second._spec, (), what, against))
+        difference = _mismatch(first._spec, second._spec, (), what, against)
+        raise TreeError(f"{label}: {difference}" if label else difference)
