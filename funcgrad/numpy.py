@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from .core import FUNCTIONS, Tracer, holds_tracer, operand, strip
+from .core import Tracer, call, holds_tracer, operand, strip
 from .errors import UnsupportedError
 from .rules import inplace
 from .rules.assignment import joined
+from .rules.order import example
 from .rules.updates import at as at
 from .rules.writable import writable
 from .transform import is_running
@@ -63,79 +64,79 @@ ones_like = _new(np.ones_like)
 empty_like = _new(np.zeros_like)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: str = "C") -> Any:
+def _unless_traced(plain: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:
+    """Declare a function for traced arguments, where for all others NumPy's is meant."""
+
+    def declare(traced: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(traced)
+        def either(*args: Any, **kwargs: Any) -> Any:
+            if not holds_tracer([*args, *kwargs.values()]):
+                return plain(*args, **kwargs)
+            kwargs.pop("like", None)
+            return traced(*args, **kwargs)
+
+        return either
+
+    return declare
+
+
+@_unless_traced(_new(np.full))
+def full(*args: Any, **kwargs: Any) -> Any:
     """``np.full``, whose ``fill_value`` may be traced.
 
     >>> import funcgrad as fg
     >>> float(fg.grad(lambda x: fg.numpy.sum(fg.numpy.full((2, 3), x)))(1.0))
     6.0
     """
-    if holds_tracer(fill_value):
-        return inplace.full(shape, fill_value, dtype, order)
-    return _new(np.full)(shape, fill_value, dtype, order)
+    return inplace.full(*args, **kwargs)
 
 
-def full_like(
-    a: Any,
-    fill_value: Any,
-    dtype: Any = None,
-    order: str = "K",
-    subok: bool = True,
-    shape: Any = None,
-) -> Any:
+@_unless_traced(_new(np.full_like))
+def full_like(a: Any, *args: Any, **kwargs: Any) -> Any:
     """``np.full_like``, both of whose arguments may be traced.
 
     >>> import funcgrad as fg
     >>> float(fg.grad(lambda x: fg.numpy.sum(fg.numpy.full_like(fg.numpy.zeros(3), x)))(1.0))
     3.0
     """
-    if holds_tracer(a) or holds_tracer(fill_value):
-        return inplace.full_like(asarray(a), fill_value, dtype, order, subok, shape)
-    return _new(np.full_like)(a, fill_value, dtype, order, subok, shape)
+    return inplace.full_like(asarray(a), *args, **kwargs)
 
 
-def array(object: Any, dtype: Any = None, copy: bool = True, **keywords: Any) -> Any:
+def _array(*args: Any, **kwargs: Any) -> Any:
+    new = np.array(*args, **kwargs)
+    is_new = is_running() and kwargs.get("copy", True) and new.dtype.kind in "fc"
+    return writable(new, new) if is_new else new
+
+
+@_unless_traced(_array)
+def array(*args: Any, **kwargs: Any) -> Any:
     """``np.array`` of numbers and nested lists, which may hold traced values.
 
     >>> import funcgrad as fg
     >>> float(fg.grad(lambda x: fg.numpy.array([x, x * x])[1])(3.0))
     6.0
     """
-    if holds_tracer(object):
-        return inplace.array(object, dtype, copy, **keywords)
-    new = np.array(object, dtype, copy=copy or None, **keywords)
-    return writable(new, new) if copy and is_running() and new.dtype.kind in "fc" else new
+    return inplace.array(*args, **kwargs)
 
 
-def asarray(a: Any, dtype: Any = None) -> Any:
+@_unless_traced(np.asarray)
+def asarray(*args: Any, **kwargs: Any) -> Any:
     """``np.asarray``: a traced value stays as it is, and a list that holds some becomes one.
 
     >>> import funcgrad as fg
     >>> float(fg.grad(lambda x: fg.numpy.asarray([x, 3.0]) @ fg.numpy.asarray([2.0, x]))(1.0))
     5.0
     """
-    if not holds_tracer(a):
-        return np.asarray(a, dtype)
-    value = a if type(a) is Tracer else joined(a)
-    return value if dtype is None else value.astype(dtype)
+    return inplace.asarray(*args, **kwargs)
 
 
-def _converting(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function``, which makes an array of what is none: of a traced value as ``asarray`` does."""
-
-    @functools.wraps(function)
-    def converted(a: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
-        return asarray(a, dtype) if holds_tracer(a) else function(a, dtype, *args, **kwargs)
-
-    return converted
+asanyarray = _unless_traced(np.asanyarray)(inplace.asarray)
+ascontiguousarray = _unless_traced(np.ascontiguousarray)(inplace.ascontiguousarray)
+asfortranarray = _unless_traced(np.asfortranarray)(inplace.asfortranarray)
+require = _unless_traced(np.require)(inplace.require)
 
 
-asanyarray = _converting(np.asanyarray)
-ascontiguousarray = _converting(np.ascontiguousarray)
-asfortranarray = _converting(np.asfortranarray)
-require = _converting(np.require)
-
-
+@_unless_traced(np.asarray_chkfinite)
 def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
     """``np.asarray_chkfinite``: ``asarray`` of what must be finite.
 
@@ -143,11 +144,33 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
     >>> float(fg.grad(lambda x: fg.numpy.asarray_chkfinite([x, 1.0]).sum())(2.0))
     1.0
     """
-    np.asarray_chkfinite(strip(a), dtype, order)
-    return asarray(a, dtype)
+    new = asarray(a, dtype, order)
+    np.asarray_chkfinite(strip(new))
+    return new
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+@_unless_traced(np.isfortran)
+def isfortran(a: Any) -> bool:
+    """``np.isfortran``, which may be asked about a traced array."""
+    return bool(np.isfortran(example(a)))
+
+
+@_unless_traced(np.kaiser)
+def kaiser(M: int, beta: Any) -> Any:
+    """``np.kaiser``, whose ``beta`` may be traced (Kaiser, 1966).
+
+    >>> import funcgrad as fg
+    >>> fg.jacfwd(lambda beta: fg.numpy.kaiser(3, beta))(1.0).round(6).tolist()
+    [-0.352547, 0.0, -0.352547]
+    """
+    places = np.linspace(-1.0, 1.0, M) if M > 1 else np.zeros(M)
+    return np.i0(beta * np.sqrt(1.0 - places**2)) / np.i0(beta)
+
+
+@_unless_traced(np.arange)
+def arange(
+    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None
+) -> Any:
     """``np.arange``, whose arguments may be traced: how many numbers there are is not
     differentiated, the numbers are.
 
@@ -155,8 +178,6 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
     >>> float(fg.grad(lambda x: fg.numpy.sum(fg.numpy.arange(x, 3.5)))(1.0))
     3.0
     """
-    if not holds_tracer([start, stop, step]):
-        return np.arange(start, stop, step, dtype)  # type: ignore[call-overload]
     if stop is None:
         start, stop = 0, start
     plain = [
@@ -167,7 +188,8 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
     return asarray(numbers, dtype)
 
 
-def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+@_unless_traced(np.take)
+def take(a: Any, *args: Any, **kwargs: Any) -> Any:
     """``np.take``, whose ``indices`` may be traced, into a plain table too.
 
     >>> import funcgrad as fg
@@ -175,9 +197,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     >>> fg.vmap(lambda i: fg.numpy.take(table, i))(fg.numpy.array([2, 0])).tolist()
     [4.0, 1.0]
     """
-    if holds_tracer([a, indices]):
-        return FUNCTIONS[np.take](operand(a), indices, axis=axis, mode=mode)
-    return np.take(a, indices, axis, None, mode)  # type: ignore[call-overload]
+    return call(np.take, (operand(a), *args), kwargs)
 
 
 def vectorize(pyfunc: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -204,6 +224,8 @@ def vectorize(pyfunc: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         shape = np.broadcast_shapes(*map(np.shape, arrays))
         columns = [np.ravel(np.broadcast_to(a, shape)) for a in arrays]
         results = [pyfunc(*elements) for elements in zip(*columns)]
+        if results and isinstance(results[0], tuple):
+            return tuple(np.reshape(np.stack(one), shape) for one in zip(*results))
         return np.reshape(np.stack(results), shape)
 
     return vectorized
@@ -221,15 +243,28 @@ class _Joined:
         self.plain, self.join = plain, join
 
     def __getitem__(self, parts: Any) -> Any:
-        if not holds_tracer(parts):
-            return self.plain[parts]
-        parts = parts if isinstance(parts, tuple) else (parts,)
+        plain, parts = parts, parts if isinstance(parts, tuple) else (parts,)
+        if not holds_tracer([_spelled(p) for p in parts]):
+            return self.plain[plain]
         if isinstance(parts[0], str):
             raise UnsupportedError(
                 f"np.r_[{parts[0]!r}, t]: how traced values are joined is said by a function. "
                 f"Write np.concatenate, np.stack or np.column_stack."
             )
-        return self.join([np.r_[p] if isinstance(p, slice) else asarray(p) for p in parts])
+        return self.join([_spread(p) if isinstance(p, slice) else asarray(p) for p in parts])
+
+
+def _spelled(part: Any) -> Any:
+    return [part.start, part.stop, part.step] if isinstance(part, slice) else part
+
+
+def _spread(numbers: slice) -> Any:
+    """The numbers that ``np.r_`` makes of a slice."""
+    start = 0 if numbers.start is None else numbers.start
+    step = 1 if numbers.step is None else numbers.step
+    if isinstance(step, complex):
+        return np.linspace(start, numbers.stop, int(abs(step)))
+    return arange(start, numbers.stop, step)
 
 
 def _columns(parts: list[Any]) -> Any:

@@ -497,6 +497,46 @@ def test_a_copy_in_plain_numbers_is_allowed():
     np.testing.assert_array_equal(grad(f)(X), [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
 
 
+def test_arrays_of_no_dimensions_and_no_values():
+    def f(x):
+        z = np.zeros((), like=x)
+        np.put(z, [0], x[0, :2])
+        np.put(z, [0], [])
+        np.putmask(z, [True], [])
+        np.place(z, True, [z * x[0, 1]])
+        z.flat[0] = z * x[0, 2]
+        np.putmask(z, True, z * x[1, 0])
+        return z
+
+    want = X[1, 0] * np.prod(X[0])
+    np.testing.assert_allclose(fg.vmap(f)(np.stack([X, X])), [want, want])
+    fg.check_grads(f, (X,), order=2)
+
+
+LIKE = {
+    "eye": lambda t: np.eye(2, 3, 1, like=t),
+    "identity": lambda t: np.identity(2, like=t),
+    "tri": lambda t: np.tri(2, like=t),
+    "arange": lambda t: np.arange(1.0, 3.0, like=t),
+    "asanyarray": lambda t: np.asanyarray([1.0, 2.0], like=t),
+    "ascontiguousarray": lambda t: np.ascontiguousarray(1.0, like=t),
+    "asfortranarray": lambda t: np.asfortranarray([[1.0, 2.0]], like=t),
+    "require": lambda t: np.require([1.0, 2.0], np.float32, ["F"], like=t),
+}
+
+
+@pytest.mark.parametrize("make", LIKE.values(), ids=LIKE)
+def test_like_makes_an_array_to_write_to(make):
+    def f(x):
+        z = make(x)
+        assert z.dtype == make(X).dtype
+        np.testing.assert_array_equal(fg.value(z), make(X))
+        z[0] = x[0, 0]
+        return np.sum(z)
+
+    assert grad(f)(X)[0, 0] == np.size(make(X)[0])
+
+
 def fill_plain(x):
     z = np.zeros(3)
     z[1] = x[0, 0]  # the line

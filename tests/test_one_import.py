@@ -33,7 +33,38 @@ def test_funcgrad_numpy_converts_what_is_traced_by_leaving_it_as_it_is(name):
     assert type(convert([1.0, 2.0])) is np.ndarray
 
 
+def orders(n, x):
+    m = n.outer(x, x).T
+    views = [n.asarray(m, dtype=float), n.require(m, None, "F"), n.asfortranarray(m)]
+    copies = [n.ascontiguousarray(m), n.asarray(m, copy=True), n.require(m, requirements=["C"])]
+    copies += [n.asarray([m[0], x], order="F"), n.array(m, ndmin=3), n.ascontiguousarray(x[0])]
+    for k, z in enumerate(views + copies):
+        z[...] = (k + 1.0) * z
+    assert [n.isfortran(z) for z in (m, m.T, copies[0])] == [True, False, False]
+    return n.concatenate([n.ravel(z) for z in (m, *views, *copies)])
+
+
+def test_which_conversion_is_a_copy():
+    x = X[0]
+    np.testing.assert_allclose(fg.vjp(lambda x: orders(fg.numpy, x), x)[0], orders(np, x))
+    np.testing.assert_allclose(vmap(lambda x: orders(fg.numpy, x))(X)[1], orders(np, X[1]))
+    fg.check_grads(lambda x: orders(fg.numpy, x), (x,))
+    with pytest.raises(ValueError, match="Unable to avoid copy"):
+        grad(lambda x: fg.numpy.sum(fg.numpy.asarray([x[0], 1.0], copy=False)))(x)
+
+
+def test_kaiser():
+    for size in (0, 1, 2, 5):
+        beta, window = np.float32(3.0), np.kaiser(size, 3.0)
+        got, tangent = fg.jvp(lambda beta, n=size: fg.numpy.kaiser(n, beta), (beta,), (beta,))
+        np.testing.assert_allclose(got, window)
+        assert got.dtype == tangent.dtype == window.dtype
+    fg.check_grads(lambda beta: fg.numpy.kaiser(4, beta), (2.5,), order=2)
+
+
 def test_what_is_not_finite_is_said_so():
+    finite = vmap(lambda x: fg.numpy.asarray_chkfinite([x[0], 1.0]))(X)
+    np.testing.assert_array_equal(finite, [[X[0, 0], 1.0], [X[1, 0], 1.0]])
     with pytest.raises(ValueError, match="infs or NaNs"):
         grad(lambda x: np.sum(fg.numpy.asarray_chkfinite(x * np.inf)))(X)
 
@@ -62,6 +93,20 @@ def test_everything_else_is_numpys():
     assert fg.numpy.linalg is np.linalg
     assert fg.numpy.float32 is np.float32
     assert {"sin", "zeros", "at"} <= set(dir(fg.numpy))
+    signatures = [
+        ("full", 3, 2.0, {"device": "cpu"}),
+        ("full_like", X, 2.0, {"shape": 2, "device": "cpu"}),
+        ("asarray", X, {"order": "F", "copy": True, "device": "cpu"}),
+        ("arange", 1, {"stop": 3, "device": "cpu", "like": X}),
+        ("take", X, [0, 1], {"out": np.zeros(2)}),
+        ("kaiser", 5, 2.0, {}),
+        ("isfortran", X.T, {}),
+    ]
+    for name, *args, keywords in signatures:
+        got = getattr(fg.numpy, name)(*args, **keywords)
+        np.testing.assert_array_equal(got, getattr(np, name)(*args, **keywords))
+    with pytest.raises(ValueError, match="copy"):
+        fg.numpy.array([1.0], copy=False)
     assert not hasattr(fg.numpy, "no_such_function")
 
 
@@ -82,6 +127,8 @@ def test_vectorize():
     g = fg.numpy.vectorize(f)
     np.testing.assert_array_equal(g(X, X[0]), np.vectorize(f)(X, X[0]))
     fg.check_grads(lambda x: g(x, 0.2), (X,), order=2)
+    parts = fg.numpy.vectorize(lambda a: (a, a * a))
+    fg.check_grads(lambda x: parts(x)[0] * parts(x)[1], (X,))
     with pytest.raises(fg.UnsupportedError, match="signature"):
         grad(lambda x: fg.numpy.vectorize(np.sum, signature="(n)->()")(x))(X[0])
 
@@ -89,6 +136,9 @@ def test_vectorize():
 JOINED = {
     "r_": lambda n, x: n.r_[x[0], 1, 0:3, [4.0, x[0, 0]]],
     "r_ of matrices": lambda n, x: n.r_[x, np.ones((1, 3))],
+    "r_ of numbers from, to": lambda n, x: n.r_[
+        x[0, 0] : 3.0, x[1, 0] : x[0, 0] : 3j, : 0.5 + x[1, 0]
+    ],
     "c_": lambda n, x: n.c_[np.ones(2), x[:, 0], x],
     "c_ of numbers": lambda n, x: n.c_[x[0, 0], 2.0],
 }

@@ -81,15 +81,9 @@ def array(
     subok: bool = False, ndmin: int = 0,
 ) -> Any:  # fmt: skip
     """A new array to write to, from a nested list that may hold traced values."""
-    if not copy and not ndmin:
-        return asarray(obj, dtype, order, copy)
-    value = joined(obj)
-    if dtype is not None:
-        value = call(np.astype, (value, dtype), {})
-    if np.ndim(value) < ndmin:
-        value = np.reshape(value, (1,) * (ndmin - np.ndim(value)) + np.shape(value))
-    prototype = value if hasattr(obj, "dtype") else None
-    return _laid_out(duplicate(value), order or "K", prototype)
+    new = _copied(obj, dtype, order) if copy else asarray(obj, dtype, order, copy)
+    missing = ndmin - np.ndim(new)
+    return np.reshape(new, (1,) * missing + np.shape(new)) if missing > 0 else new
 
 
 def asarray(
@@ -98,14 +92,56 @@ def asarray(
 ) -> Any:  # fmt: skip
     """``array``, and a traced value as it is where nothing is to be copied or cast."""
     is_same = type(a) is Tracer and dtype in (None, a.dtype) and not copy
-    is_same = is_same and (order not in ("C", "F") or _is_in(a, order))
-    return a if is_same else array(a, dtype, order=order)
+    if is_same and (order not in ("C", "F") or _is_in(a, order)):
+        return a
+    if copy is False:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
+    return _copied(a, dtype, order)
 
 
-FUNCTIONS[np.full] = full
-FUNCTIONS[np.full_like] = full_like
-FUNCTIONS[np.array] = array
-FUNCTIONS[np.asarray] = asarray
+def _copied(obj: Any, dtype: Any, order: str | None) -> Any:
+    value = joined(obj)
+    if dtype is not None:
+        value = call(np.astype, (value, dtype), {})
+    prototype = value if hasattr(obj, "dtype") else None
+    return _laid_out(duplicate(value), order or "K", prototype)
+
+
+def ascontiguousarray(a: Any, dtype: Any = None) -> Any:
+    """``asarray`` in C's order, of one dimension or more."""
+    return array(a, dtype, None, "C", ndmin=1)
+
+
+def asfortranarray(a: Any, dtype: Any = None) -> Any:
+    """``asarray`` in Fortran's order, of one dimension or more."""
+    return array(a, dtype, None, "F", ndmin=1)
+
+
+def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
+    """``asarray`` in the order in memory that is asked for."""
+    first = {str(requirement)[0].upper() for requirement in requirements or ()}
+    return asarray(a, dtype, next((order for order in "CF" if order in first), None))
+
+
+for _function in (
+    full, full_like, array, asarray, ascontiguousarray, asfortranarray, require
+):  # fmt: skip
+    FUNCTIONS[getattr(np, _function.__name__)] = _function
+FUNCTIONS[np.asanyarray] = asarray
+
+
+def _made_like(function: Callable[..., Any]) -> None:
+    """Declare ``np.eye(n, like=t)`` and its relatives, which take nothing else from ``t``."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        new = function(*args, **kwargs)
+        return writable(new, new)
+
+    FUNCTIONS[function] = made
+
+
+for _maker in (np.eye, np.identity, np.tri, np.arange):
+    _made_like(_maker)
 
 
 def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
@@ -202,14 +238,18 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 @_writer(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
-    put_flat(arr, np.flatnonzero(mask), vals)
+    places, values = np.flatnonzero(mask), np.ravel(joined(vals))
+    if len(places) and not len(values):
+        raise ValueError("Cannot insert from an empty array!")
+    put_flat(arr, places, values)
 
 
 @_writer(np.putmask)
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     places = np.flatnonzero(mask)
     values = np.ravel(joined(values))
-    put_flat(a, places, values[places % len(values)])
+    if len(values):
+        put_flat(a, places, values[places % len(values)])
 
 
 @_writer(np.fill_diagonal)
@@ -232,7 +272,8 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) 
 def put_flat(z: Any, places: Any, v: Any) -> None:
     """Write the elements of ``v``, over and over again, to numbered places of ``z``."""
     v = np.ravel(joined(v))
-    if len(places):
+    if len(places) and len(v):
+        z = np.atleast_1d(z)
         z[np.unravel_index(places, z.shape)] = v[np.arange(len(places)) % len(v)]
 
 
