@@ -81,6 +81,8 @@ CALLS = [
     (lambda x: np.pad(x, 0), NUMBER),
     (np.sign, Z[0, 0]),
     (np.sign, np.array(1j)),
+    (np.poly, HALF[0]),
+    (lambda x: np.meshgrid(x, x, sparse=True, copy=False), V),
     # Answers.
     (lambda x: np.allclose(x, 1.0), A),
     (lambda x: np.array_equal(x, B), A),
@@ -128,6 +130,10 @@ RAISE = [
     (lambda x: np.histogram(x, [1, 0]), A),
     (lambda x: np.geomspace(x, 2.0), A - A),
     (lambda x: np.quantile(x, np.nan), A),
+    (np.diagonal, V),
+    (lambda x: np.diagonal(x, axis2=3), A),
+    (lambda x: np.take_along_axis(x, np.array([[1]]), None), A),
+    (lambda x: np.place(np.copy(x), [True] * 4, []), V),
 ]
 
 

@@ -339,6 +339,10 @@ def test_a_write_into_a_plain_array_is_refused(write):
 
 IN_PLACE = {
     "a number": (lambda t: t[0].__setitem__(..., 1.0), r"z\[i\] = v.*a number.*np\.copy\(z\)"),
+    "a number's += ": (
+        lambda t: t[0].__setitem__(..., t[0][...].__iadd__(1.0)),
+        r"z\[i\] = v.*a number.*np\.copy\(z\)",
+    ),
     "a number's fill": (lambda t: np.sum(t).fill(1.0), r"t\.fill.*np\.copy\(z\)"),
     "a view that numpy does not write": (
         lambda t: np.broadcast_to(t, (2, 3)).fill(1.0),

@@ -240,7 +240,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     ]
     if indexing == "xy" and count > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
-    views = tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    views: Any = grids if sparse else np.broadcast_arrays(*grids)
     return tuple(in_order(copied(view), "C") for view in views) if copy else views
 
 

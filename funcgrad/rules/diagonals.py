@@ -19,6 +19,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 def _diagonal(a: Any, offset: int, axis1: int, axis2: int) -> Any:
+    np.diagonal(np.broadcast_to(False, a.shape), offset, axis1, axis2)  # or NumPy's error
     rows, columns = np.diagonal(
         np.indices((a.shape[axis1], a.shape[axis2])), offset, axis1=1, axis2=2
     )

@@ -373,7 +373,9 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
 @composite(np.take_along_axis, operands=2)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
-        return getitem(np.ravel(arr), np.ravel(indices))
+        if np.ndim(indices) != 1:
+            raise ValueError("when axis=None, `indices` must have a single dimension.")
+        return getitem(np.ravel(arr), indices)
     return getitem(arr, along_each(axis, arr.shape, indices))
 
 

@@ -53,7 +53,7 @@ def opened(t: Tracer, written: str) -> Buffer:
                 f"array of no dimensions that is written to."
             )
         root = t
-        while root.origin is not None:
+        while root.origin is not None and not is_scalar(root.origin[0]):
             root = root.origin[0]
         _open(root)
     return t.owner  # type: ignore[return-value]

@@ -116,7 +116,9 @@ def poly(seq_of_zeros: Any) -> Any:
     zeros = _coefficients(seq_of_zeros)
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1]:
         zeros = np.linalg.eigvals(zeros)
-    elif zeros.ndim != 1:
+    elif zeros.ndim == 1:
+        zeros = astype(zeros, np.dtype(np.mintypecode(zeros.dtype.char)))
+    else:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     ans = np.ones(1, zeros.dtype)
     for i in range(zeros.shape[0]):
