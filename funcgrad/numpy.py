@@ -161,7 +161,7 @@ def kaiser(M: int, beta: Any) -> Any:
 
     >>> import funcgrad as fg
     >>> fg.jacfwd(lambda beta: fg.numpy.kaiser(3, beta))(1.0).round(6).tolist()
-    [-0.352547, 0.0, -0.352547]
+    [-0.35258, 0.0, -0.35258]
     """
     places = np.linspace(-1.0, 1.0, M) if M > 1 else np.zeros(M)
     return np.i0(beta * np.sqrt(1.0 - places**2)) / np.i0(beta)

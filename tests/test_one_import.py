@@ -136,9 +136,7 @@ def test_vectorize():
 JOINED = {
     "r_": lambda n, x: n.r_[x[0], 1, 0:3, [4.0, x[0, 0]]],
     "r_ of matrices": lambda n, x: n.r_[x, np.ones((1, 3))],
-    "r_ of numbers from, to": lambda n, x: n.r_[
-        x[0, 0] : 3.0, x[1, 0] : x[0, 0] : 3j, : 0.5 + x[1, 0]
-    ],
+    "r_ of ranges": lambda n, x: n.r_[x[0, 0] : 3.0, x[1, 0] : x[0, 0] : 3j, : 0.5 + x[1, 0]],
     "c_": lambda n, x: n.c_[np.ones(2), x[:, 0], x],
     "c_ of numbers": lambda n, x: n.c_[x[0, 0], 2.0],
 }
