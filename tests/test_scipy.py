@@ -133,6 +133,19 @@ def test_a_real_number_with_a_complex_result():
     assert grad(lambda x: np.real(sp.hankel1(1.0, x)))(0.7) == pytest.approx(want, rel=1e-14)
 
 
+WHOLE = [("kn", (0.75,)), ("yn", (1.25,)), ("expn", (1.25,)), ("bdtr", (2.5, 7.75))]
+
+
+@pytest.mark.parametrize("name, orders", WHOLE)
+@pytest.mark.filterwarnings("ignore:floating point number:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:non-integer arg n:DeprecationWarning")
+def test_a_whole_order_loses_its_fraction_as_in_scipy(name, orders):
+    def slope(*orders):
+        return grad(lambda x: getattr(sp, name)(*orders, x))(0.4)
+
+    assert slope(*orders) == pytest.approx(slope(*map(math.trunc, orders)), rel=1e-14)
+
+
 def test_scaled_bessel_functions_of_complex_numbers_are_refused():
     with pytest.raises(fg.UnsupportedError, match=r"scipy\.special\.ive .* holomorphic"):
         fg.jvp(lambda z: sp.ive(1.5, z), (1j,), (1.0 + 0j,))

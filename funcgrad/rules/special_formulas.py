@@ -151,6 +151,12 @@ def next_orders(name: str, lower: float, upper: float) -> Rule:
     return rule
 
 
+def next_whole_orders(name: str, lower: float, upper: float) -> Rule:
+    """The same of a function that takes whole orders: of others SciPy cuts off the fraction."""
+    rule = next_orders(name, lower, upper)
+    return lambda g, x, y: rule(g, np.trunc(x), y)
+
+
 def hyp2f1_dz(g: Any, x: Any, ys: Any) -> Any:
     a, b, c = np.real(x), np.real(ys[0]), np.real(ys[1])
     return g * (a * b / c * sp.hyp2f1(a + 1.0, b + 1.0, c + 1.0, ys[2]))
@@ -218,6 +224,7 @@ def ive_dx(g: Any, x: Any, y: Any) -> Any:
 
 def expn_dx(g: Any, ans: Any, x: Any, y: Any) -> Any:
     """−E₋₁ from the recurrence (A&S 5.1.14) where n = 0, for which there is no expn(−1, y)."""
+    x = np.trunc(x)  # as SciPy does
     first = x < 1.0
     lower = sp.expn(np.where(first, 0.0, x - 1.0), y)
     return -g * np.where(first, (np.exp(-y) - (x - 1.0) * ans) / y, lower)
@@ -280,4 +287,5 @@ def poisson(k: Any, mean: Any) -> Any:
 
 
 def binomial_slope(k: Any, n: Any, p: Any) -> Any:
-    return beta_density(np.floor(k) + 1.0, n - np.floor(k), p)
+    k, n = np.floor(k), np.trunc(n)  # as SciPy does
+    return beta_density(k + 1.0, n - k, p)
