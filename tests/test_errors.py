@@ -348,7 +348,7 @@ IN_PLACE = {
         lambda t: np.broadcast_to(t, (2, 3)).fill(1.0),
         r"t\.fill.*read-only.*np\.copy",
     ),
-    "resize": (lambda t: t.resize(2), r"t = np\.resize"),
+    "a number's resize": (lambda t: t[0].resize(2), r"t\.resize.*np\.copy\(z\)"),
 }
 
 

@@ -513,6 +513,36 @@ def test_arrays_of_no_dimensions_and_no_values():
     fg.check_grads(f, (X,), order=2)
 
 
+def resized(x):
+    z = np.outer(x[0], x[1])
+    z.resize((2, 2), refcheck=False)
+    f = np.copy(np.outer(x[0], x[1]), order="F")
+    f.resize([4, 1], refcheck=False)
+    longer = x[0] * x[1]
+    longer.resize(2, 3, refcheck=False)
+    longer[1] += x[1]
+    longer.resize(refcheck=False)
+    return np.concatenate([np.ravel(y) for y in (z, f, longer)])
+
+
+def test_resize():
+    for got in (fg.vjp(resized, X)[0], fg.vmap(resized)(X[None])[0], fg.make_graph(resized)(X)(X)):
+        np.testing.assert_array_equal(got, resized(X.copy()))
+    fg.check_grads(resized, (X,), order=2, modes=["fwd", "rev"])
+
+
+@pytest.mark.parametrize("use", [lambda view: view + 1.0, lambda view: view.fill(1.0)])
+def test_a_view_from_before_a_resize_is_refused(use):
+    def f(x):
+        z = 2.0 * x
+        view = z[1:]
+        z.resize(2)
+        return np.sum(use(view))
+
+    with pytest.raises(TypeError, match="resized"):
+        grad(f)(X)
+
+
 LIKE = {
     "eye": lambda t: np.eye(2, 3, 1, like=t),
     "identity": lambda t: np.identity(2, like=t),
@@ -587,7 +617,8 @@ REFUSED = {
     "complex": (lambda z, x: assign(0, lambda x: 1j * x[0])(z, x), fg.UnsupportedError, "np.real"),
     "complex +=": (lambda z, x: z.__iadd__(1j * x), TypeError, "complex128"),
     "a larger out=": (lambda z, x: np.add(x, np.ones((2, 2, 3)), out=z), ValueError, "shape"),
-    "resize": (lambda z, x: z.resize(3), TypeError, "np.resize"),
+    "resize of a view": (lambda z, x: z[0].resize(2), ValueError, "does not own"),
+    "resize to less than 0": (lambda z, x: z.resize(-1), ValueError, "negative"),
 }
 
 

@@ -323,3 +323,11 @@ MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
 def test_matrices_and_masked_arrays_are_refused_as_constants(f, x):
     with pytest.raises((fg.UnsupportedError, fg.DerivativeLostError), match=r"np\.asarray"):
         grad(f)(x)
+
+
+@pytest.mark.parametrize("f", [np.sqrt, np.cbrt, np.log, lambda x: x**0.5])
+@pytest.mark.parametrize("outer", [fg.jacfwd, fg.jacrev])
+@pytest.mark.parametrize("inner", [fg.jacfwd, fg.jacrev])
+def test_the_second_derivative_where_the_first_is_infinite(f, outer, inner):
+    with np.errstate(divide="ignore"):
+        assert outer(inner(f))(0.0) == -np.inf

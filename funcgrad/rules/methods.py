@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from ..core import OPERANDS, OPERATORS, Tracer, call, operand
+from ..core import OPERANDS, OPERATORS, WRITING, Tracer, call, operand
 from ..errors import UnsupportedError
 from ..outputs import put_into
 from ..views import copied
 from . import constants, contractions, elementwise
 from .flat import Flat
-from .opening import is_scalar, write
+from .opening import is_scalar, opened, write
 from .updates import At
 
 _DECLARES_OPERATORS = (constants, contractions, elementwise)
@@ -142,11 +142,11 @@ def _in_place(written: str, new: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _resize(self: Tracer, *shape: Any, **kwargs: Any) -> NoReturn:
-    raise TypeError(
-        f"a traced value cannot be changed in place by t.resize(shape) ({self.owner.label}). "
-        f"Write t = np.resize(t, shape)."
-    )
+def _resize(self: Tracer, *shape: Any, refcheck: bool = True) -> None:
+    if shape not in ((), (None,)):
+        numbers = shape[0] if len(shape) == 1 and np.ndim(shape[0]) else shape
+        with WRITING:
+            opened(self, "t.resize(shape)").resize(tuple(map(operator.index, numbers)))
 
 
 def _flatten(self: Tracer, order: str = "C") -> Any:

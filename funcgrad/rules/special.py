@@ -187,7 +187,7 @@ RULES: dict[str, list[Rule | str | None]] = {
         lambda g, ans, y: -g * (np.exp((1.0 - y) * np.log1p(ans)) * boxcox_dy(np.log1p(ans), y)),
     ],
     # Elementary functions.
-    "cbrt": [lambda g, ans: g / (3.0 * (ans * ans))],
+    "cbrt": [lambda g, ans: g / ans / (3.0 * ans)],
     "exp2": [lambda g, ans: g * (ans * LN2)],
     "exp10": [lambda g, ans: g * (ans * LN10)],
     "expm1": [lambda g, x: g * np.exp(x)],

@@ -69,6 +69,7 @@ class Buffer(Trace):
         self._hold(content)
         self.pending: dict[tuple[int, ...], Any] = {}
         self.version = 0
+        self.resized = 0  # the version of the last resize
         self.sealed = ""
         self.ordered = True  # in memory as NumPy's array would be, for all that is known
 
@@ -223,6 +224,21 @@ class Buffer(Trace):
                 f"or hand it over as an argument and return what becomes of it."
             )
 
+    def resize(self, shape: tuple[int, ...]) -> None:
+        """``z.resize(shape)``: the first elements in memory, and zeros where there are too few."""
+        self.check("z.resize(shape)")
+        flags = self.layout.flags
+        if type(self) is View or not flags.forc:
+            raise ValueError("cannot resize this array: it does not own its data")
+        order: Any = "F" if flags.fnc else "C"
+        new = np.empty(shape, self.dtype, order)
+        flat = np.ravel(self.current(), order)
+        rest = np.zeros(max(new.size - flat.shape[0], 0), self.dtype)
+        self.form, self._layout = new.shape, new
+        self._hold(np.reshape(np.concatenate([flat[: new.size], rest]), new.shape, order))
+        self.version += 1
+        self.resized = self.version
+
     # What is asked of a tracer.
 
     def shape(self, tracer: Tracer) -> tuple[int, ...]:
@@ -307,6 +323,7 @@ class View(Buffer):
     def computed(self, base: Any) -> Any:
         """The content, from that of the base, which is None for an array that is no view."""
         root, keywords = self._root, self.keywords
+        self.check_size()
         if self.base.is_doubtful(self.function) and root.version != self.born:
             raise TypeError(_doubt("what this holds after a write to another array"))
         if base is not None:
@@ -316,12 +333,17 @@ class View(Buffer):
             return root.taken(keywords["at"], key)
         return self.function(root.current(), **keywords)
 
+    def check_size(self) -> None:
+        if self.born < self._root.resized:
+            raise TypeError("an array was resized (z.resize) while this view of it was in use.")
+
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         return getitem(self.current(), at)
 
     def through(self, at: Any, v: Any, written: str, fresh: bool) -> tuple[Any, Any, bool]:
         """The write to the base that ``z[at] = v`` of this view z is."""
         function, keywords = self.function, self.keywords
+        self.check_size()
         if self.base.is_doubtful(function):
             raise TypeError(_doubt(f"what else {written} would change"))
         is_linear = isinstance(function, Primitive) and self.dtype == self.base.dtype
