@@ -82,6 +82,10 @@ CALLS = [
     (np.sign, Z[0, 0]),
     (np.sign, np.array(1j)),
     (np.poly, HALF[0]),
+    (np.median, np.array([1.0, np.inf, 2.0, np.inf])),
+    (lambda x: np.nanmedian(x, axis=1), np.array([[np.nan, np.inf, -1.0], [np.inf, np.inf, 1.0]])),
+    (lambda x: np.nanmax(x, axis=1), np.empty((0, 3))),
+    (np.setxor1d, V[:0], V[:0]),
     (lambda x: np.meshgrid(x, x, sparse=True, copy=False), V),
     # Answers.
     (lambda x: np.allclose(x, 1.0), A),
@@ -100,6 +104,19 @@ BY_VALUE = [
     *[(f, -SINGLE) for f in (np.emath.sqrt, np.emath.log)],
     *[(f, -abs(HALF)) for f in (np.emath.sqrt, np.emath.log10)],
     (np.emath.arccos, 2 + abs(A.astype(np.longdouble))),
+]
+
+HOLED = np.where(np.eye(3, 4) > 0, np.nan, A)
+CALLS += [
+    (lambda x, k=k: np.pad(x, ((2, 4), (3, 0)), **k), z)
+    for z in (A, SINGLE, Z32, HOLED)
+    for k in (
+        {"mode": "mean"},
+        {"mode": "mean", "stat_length": 2},
+        {"mode": "linear_ramp", "end_values": ((1.0, -2.0), (3.0, 4.0))},
+        {"mode": "reflect", "reflect_type": "odd"},
+        {"mode": "symmetric", "reflect_type": "odd"},
+    )
 ]
 
 if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
@@ -131,6 +148,13 @@ RAISE = [
     (lambda x: np.geomspace(x, 2.0), A - A),
     (lambda x: np.quantile(x, np.nan), A),
     (np.diagonal, V),
+    (np.nanmax, V[:0]),
+    (np.nanmin, V[:0]),
+    (lambda x: np.quantile(V, x), 1.25),
+    (lambda x: np.percentile(V, x), np.array([50.0, np.nan])),
+    (np.histogram, np.array([1.0, np.inf])),
+    (np.histogram_bin_edges, np.array([1.0, np.nan])),
+    (lambda x: np.histogram2d(x, x), np.array([1.0, np.nan])),
     (lambda x: np.diagonal(x, axis2=3), A),
     (lambda x: np.take_along_axis(x, np.array([[1]]), None), A),
     (lambda x: np.place(np.copy(x), [True] * 4, []), V),

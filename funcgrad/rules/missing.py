@@ -54,6 +54,8 @@ def _extreme(function: Any, plain: Any, fill: float) -> None:
     def extreme(
         a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
     ) -> Any:
+        if initial is None and not np.size(a):
+            plain(np.empty(np.shape(a)), axis=axis)  # which raises where there is nothing
         kept, found = _numbers(a, fill, where)
         given = fill if initial is None else initial
         ans = plain(kept, axis=axis, keepdims=keepdims, initial=given, where=found)

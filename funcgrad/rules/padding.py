@@ -33,7 +33,12 @@ pad_zeros = linear(
     ),
 )
 
-_STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "median": np.median}
+_STATISTICS: dict[str, Any] = {
+    "maximum": np.max,
+    "minimum": np.min,
+    "mean": np.mean,
+    "median": np.median,
+}
 
 
 @composite(np.pad, operands=2, traced=("constant_values", "end_values"))
@@ -75,11 +80,13 @@ def _padded(
             before, after = (
                 values(array[along(axis, ndim, part)], axis=axis, keepdims=True) for part in parts
             )
+            if array.dtype.kind in "iu":
+                before, after = np.rint(before), np.rint(after)
             array = _between(array, axis, width, before, after)
-        elif mode in ("mean", "linear_ramp") or reflect_type == "odd":
-            array = _combined(array, axis, width, mode, lengths[axis], reflect_type)
-            if mode == "linear_ramp":
-                array = array + _ramps(array, axis, width, before, after)
+        elif mode == "linear_ramp":
+            array = _ramped(array, axis, width, before, after)
+        elif mode in ("reflect", "symmetric") and reflect_type == "odd":
+            array = _reflected(array, axis, width, mode)
         elif mode in ("edge", "reflect", "symmetric", "wrap"):
             places = np.pad(np.arange(array.shape[axis]), width, mode=mode)
             array = np.take(array, places, axis=axis)
@@ -98,27 +105,36 @@ def _between(array: Any, axis: int, width: Any, before: Any, after: Any) -> Any:
     return np.concatenate(parts, axis=axis)
 
 
-def _combined(array: Any, axis: int, width: Any, mode: Any, length: Any, reflect_type: str) -> Any:
-    """``array`` padded along one axis by what is linear in its elements."""
-    options: dict[str, Any] = {}
-    if mode == "mean":
-        options["stat_length"] = [tuple(length), (None, None)] if length[0] is not None else None
-    elif mode != "linear_ramp":
-        options["reflect_type"] = reflect_type
-    identity = np.eye(array.shape[axis])
-    if options.get("stat_length") is not None:
-        options["stat_length"] = [tuple(length), (1, 1)]
-    matrix = np.pad(identity, [tuple(width), (0, 0)], mode=mode, **options)
-    matrix = matrix.astype(array.dtype if array.dtype.kind in "fc" else float)
-    return np.moveaxis(np.tensordot(matrix, array, axes=(1, axis)), 0, axis)
+def _edges(array: Any, axis: int) -> tuple[Any, Any]:
+    n, ndim = array.shape[axis], array.ndim
+    first, last = slice(0, 1), slice(n - 1, n)
+    return array[along(axis, ndim, first)], array[along(axis, ndim, last)]
 
 
-def _ramps(padded: Any, axis: int, width: Any, before: Any, after: Any) -> Any:
-    """What the end values add to a padded array."""
-    inside = np.zeros(padded.shape[axis] - sum(width))
-    shape = [-1 if i == axis else 1 for i in range(padded.ndim)]
-    left, right = (
-        np.reshape(np.pad(inside, width, mode="linear_ramp", end_values=ends), shape)
-        for ends in ((1.0, 0.0), (0.0, 1.0))
-    )
-    return astype(left * before + right * after, padded.dtype)
+def _ramped(array: Any, axis: int, width: Any, before: Any, after: Any) -> Any:
+    """``array`` between numbers that lead in equal steps from the end values to its edges."""
+    ramps = [
+        np.linspace(end, np.squeeze(edge, axis), count, False, dtype=array.dtype, axis=axis)
+        for end, edge, count in zip((before, after), _edges(array, axis), width)
+    ]
+    return np.concatenate([ramps[0], array, np.flip(ramps[1], axis)], axis=axis)
+
+
+def _reflected(array: Any, axis: int, width: Any, mode: Any) -> Any:
+    """``array`` turned about its edges as often as it takes: x₋ᵢ = 2·x₀ − xᵢ."""
+    n = array.shape[axis]
+    places = np.pad(np.arange(n), width, mode=mode)
+    turns = np.arange(-width[0], n + width[1]) // (n if mode == "symmetric" else max(n - 1, 1))
+    turns[width[0] : width[0] + n] = 0
+    if n == 1:
+        turns[:] = 0  # as NumPy has it
+    odd = turns % 2
+    shape = [-1 if i == axis else 1 for i in range(array.ndim)]
+
+    def times(count: Any, x: Any) -> Any:
+        count = np.reshape(count, shape).astype(array.dtype)
+        return np.where(count == 0, 0, count * x)
+
+    first, last = _edges(array, axis)
+    inside = times(1 - 2 * odd, np.take(array, places, axis=axis))
+    return inside + times(odd - turns, first) + times(odd + turns, last)

@@ -90,6 +90,8 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     parts = [np.ravel(x) if assume_unique else np.unique(x) for x in (ar1, ar2)]
     values = np.sort(np.concatenate(parts))
+    if not values.shape[0]:
+        return values
     changes = np.concatenate([[True], values[1:] != values[:-1], [True]])
     return values[changes[1:] & changes[:-1]]
 

@@ -169,10 +169,12 @@ def _checked_weights(a: Any, weights: Any, axis: Any, method: str) -> Any:
 
 def quantiles(
     a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear", skip_nan: bool = False,
-    weights: Any = None,
+    weights: Any = None, halfway: bool = False,
 ) -> Any:  # fmt: skip
-    """The quantiles ``q`` of ``a`` over ``axis``, those of its numbers alone with ``skip_nan``."""
-    if not is_traced(q) and not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
+    """The quantiles ``q`` of ``a`` over ``axis``, those of its numbers alone with ``skip_nan``;
+    ``halfway`` between two values is their mean, even if it is infinite."""
+    shares = np.asarray(raw(q))
+    if not np.all((shares >= 0) & (shares <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     a = a if is_traced(a) else np.asarray(a)
     if skip_nan and not a.size:
@@ -196,11 +198,14 @@ def quantiles(
     ans = np.take_along_axis(rows, low, axis=-1)
     if method not in _WHOLE:
         above = np.take_along_axis(rows, high, axis=-1)
-        weak = type(raw(q)) in WEAK
-        share = astype(rank - np.floor(rank), np.result_type(rows, 0.0 if weak else q, 0.0))
-        # From the nearer end, as NumPy rounds. Infinities may be equal.
-        step = above - ans
-        between = np.where(share < 0.5, ans + step * share, above - step * (1.0 - share))
+        if halfway:
+            between = 0.5 * ans + 0.5 * above
+        else:
+            weak = type(raw(q)) in WEAK
+            share = astype(rank - np.floor(rank), np.result_type(rows, 0.0 if weak else q, 0.0))
+            # From the nearer end, as NumPy rounds. Infinities may be equal.
+            step = above - ans
+            between = np.where(share < 0.5, ans + step * share, above - step * (1.0 - share))
         ans = np.where(ans == above, ans, between)
     if not skip_nan:
         ans = np.where(is_number[..., -1:], ans, rows[..., -1:])
@@ -219,14 +224,15 @@ def _real(a: Any) -> Any:
 def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     if not a.size:
         return np.mean(a, axis=axis, keepdims=keepdims)
-    return asked(quantiles(a, 0.5, axis, keepdims), np.median, a, axis=axis, keepdims=keepdims)
+    ans = quantiles(a, 0.5, axis, keepdims, halfway=True)
+    return asked(ans, np.median, a, axis=axis, keepdims=keepdims)
 
 
 @composite(np.nanmedian)
 def nanmedian(
     a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False
 ) -> Any:
-    ans = quantiles(a, 0.5, axis, keepdims, skip_nan=True)
+    ans = quantiles(a, 0.5, axis, keepdims, skip_nan=True, halfway=True)
     return asked(ans, np.nanmedian, a, axis=axis, keepdims=keepdims)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..batching import ragged
-from ..core import is_traced, operand
+from ..core import is_traced, operand, raw
 from ..verbs import composite, constant, dispatched
 from .constants import stop
 from .indexing import placed
@@ -143,6 +143,8 @@ def _edges(a: Any, bins: Any, range: Any, of_dtype: bool = True) -> Any:
         low, high = range
     else:
         low, high = (np.min(a), np.max(a)) if np.size(a) else (0.0, 1.0)
+    if not all(np.all(np.isfinite(raw(end))) for end in (low, high)):
+        raise ValueError(f"the range of a histogram, from {low} to {high}, is not finite.")
     if not is_traced(low) and not is_traced(high) and low > high:
         raise ValueError("max must be larger than min in range parameter.")
     dtype = np.result_type(low, high, *[a] * of_dtype)
