@@ -86,7 +86,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     if not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
-    ans = copied(np.broadcast_to(choices[0], shape))
+    ans = copied(astype(np.broadcast_to(choices[0], shape), np.result_type(*choices)))
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
     return written(scalar(ans), out, np.choose)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..adapting import written
-from ..core import FUNCTIONS, Primitive, call, operand
+from ..core import FUNCTIONS, Primitive, call, operand, raw
 from ..errors import UnsupportedError
 from ..trace import WEAK
 from ..verbs import composite, constant, elementwise
@@ -332,7 +332,8 @@ def _clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, where: Any = True,
     **keywords: Any,
 ) -> Any:  # fmt: skip
-    a = copied(a)  # which is all where there are no bounds
+    # NumPy makes an array of a Python number; a copy is all where there are no bounds.
+    a = np.reshape(a, ()) if type(raw(a)) in WEAK else copied(a)
     lows, highs = (a_min, keywords.pop("min", None)), (a_max, keywords.pop("max", None))
     for ufunc, bounds in ((np.maximum, lows), (np.minimum, highs)):
         for bound in bounds:
