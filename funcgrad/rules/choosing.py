@@ -86,7 +86,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     if not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
-    ans = copied(astype(np.broadcast_to(choices[0], shape), np.result_type(*choices)))
+    ans = astype(copied(np.broadcast_to(choices[0], shape)), np.result_type(*choices))
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
     return written(scalar(ans), out, np.choose)
@@ -240,7 +240,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     ]
     if indexing == "xy" and count > 1:
         grids = [np.swapaxes(grid, 0, 1) for grid in grids]
-    views: Any = grids if sparse else np.broadcast_arrays(*grids)
+    views = tuple(grids) if sparse else np.broadcast_arrays(*grids)
     return tuple(in_order(copied(view), "C") for view in views) if copy else views
 
 
