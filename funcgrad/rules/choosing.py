@@ -86,7 +86,8 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     if not is_traced(a) and np.any((a < 0) | (a >= count)):
         raise ValueError("invalid entry in choice array")
     shape = np.broadcast_shapes(np.shape(a), *map(np.shape, choices))
-    ans = astype(copied(np.broadcast_to(choices[0], shape)), np.result_type(*choices))
+    dtype, ans = np.result_type(*choices), copied(np.broadcast_to(choices[0], shape))
+    ans = ans if ans.dtype == dtype else astype(ans, dtype)
     for k, choice in enumerate(choices[1:], 1):
         ans = np.where(a == k, choice, ans)
     return written(scalar(ans), out, np.choose)
