@@ -123,7 +123,11 @@ CALLS += [
 ]
 
 if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
-    CALLS += [(np.cumulative_sum, ZERO_D), (lambda x: np.cumulative_prod(x, axis=0), NUMBER)]
+    CALLS += [
+        (np.cumulative_sum, ZERO_D),
+        (lambda x: np.cumulative_prod(x, axis=0), NUMBER),
+        (lambda x: np.cumulative_sum(x, axis=(0,)), A),
+    ]
 
 RAISE = [
     (lambda x: np.std(x, ddof=1, correction=1), A),

@@ -10,7 +10,7 @@ import inspect
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..adapting import with_out
 from ..batching import along_one, over, stacks
@@ -388,14 +388,16 @@ rule(
 def _cumulative(function: Any, running: Any, neutral: float) -> None:
     @composite(function)
     def cumulative(
-        x: Any, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+        x: Any, axis: Any = None, dtype: Any = None, include_initial: bool = False
     ) -> Any:
         x = x if x.ndim else np.reshape(x, (1,))
         if axis is None and x.ndim > 1:
             raise ValueError(
                 "For arrays which have more than one dimension ``axis`` argument is required."
             )
-        axis = normalize_axis_index(-1 if axis is None else axis, x.ndim)
+        axis, *others = normalize_axis_tuple(-1 if axis is None else axis, x.ndim)
+        if others:
+            raise ValueError(f"np.{function.__name__} runs along one axis, and not {axis, *others}.")
         ans = running(x, axis=axis, dtype=dtype)
         if not include_initial:
             return ans
