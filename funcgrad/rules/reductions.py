@@ -397,7 +397,9 @@ def _cumulative(function: Any, running: Any, neutral: float) -> None:
             )
         axis, *others = normalize_axis_tuple(-1 if axis is None else axis, x.ndim)
         if others:
-            raise ValueError(f"np.{function.__name__} runs along one axis, and not {axis, *others}.")
+            raise ValueError(
+                f"np.{function.__name__} runs along one axis, and not {axis, *others}."
+            )
         ans = running(x, axis=axis, dtype=dtype)
         if not include_initial:
             return ans
