@@ -6,10 +6,9 @@ Each is also one of Python's built-in kinds, so ``except TypeError`` goes on wor
 from __future__ import annotations
 
 import linecache
+import os
 import re
 import sys
-import sysconfig
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,11 +36,10 @@ class LoopWarning(UserWarning):
 
 # The line that is to blame, and what to write in its place.
 
-_PATHS = sysconfig.get_paths()
-_NUMPY = str(Path(np.__file__).parent)
-_OURS = (str(Path(__file__).parent), _NUMPY)
-_INSTALLED = (_PATHS["purelib"], _PATHS["platlib"])
-_LIBRARIES = (*_OURS, *_INSTALLED, _PATHS["stdlib"], _PATHS["platstdlib"])
+_NUMPY = os.path.dirname(np.__file__)
+_OURS = (os.path.dirname(__file__), _NUMPY)
+_INSTALLED = (os.path.dirname(_NUMPY),)
+_LIBRARIES = (*_OURS, *_INSTALLED, os.path.dirname(os.__file__))
 
 #: What a line, or a call that NumPy made on its way, has in it that loses a derivative, and the
 #: remedy; the first that is found counts.
@@ -125,4 +123,4 @@ def blamed() -> tuple[str, str]:
         for pattern, remedy in remedies.items()
     )
     expanded = (match.expand(remedy) for match, remedy in matches if match)
-    return f" at {Path(name).name}:{number}, {line},", next(expanded, "")
+    return f" at {os.path.basename(name)}:{number}, {line},", next(expanded, "")

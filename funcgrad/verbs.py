@@ -28,7 +28,6 @@ library, for which it returns what is called in their place.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -305,7 +304,7 @@ def composite(
     """
 
     def declare(body: Rule) -> Rule:
-        keywords = frozenset(list(inspect.signature(body).parameters)[operands:])
+        keywords = frozenset(list(parameters_of(body, None))[operands:])
 
         def fresh(*args: Any, **kwargs: Any) -> Any:
             return apart(body(*args, **kwargs))
