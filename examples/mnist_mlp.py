@@ -88,7 +88,7 @@ def plot(history, title, file):
     figure.savefig(file)
 
 
-def count(least):
+def at_least(least):
     """The type of an option: an integer from ``least`` on."""
 
     def integer(text):
@@ -104,13 +104,15 @@ def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", choices=DEFAULTS, help="default: mnist if it can be had")
     parser.add_argument("--data", metavar="PATH", help="the folder with MNIST's four files")
-    parser.add_argument("--hidden", type=count(1), nargs="+", metavar="WIDTH", help="hidden layers")
+    parser.add_argument(
+        "--hidden", type=at_least(1), nargs="+", metavar="WIDTH", help="hidden layers"
+    )
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd")
     parser.add_argument("--lr", type=float, help="learning rate (sgd: 0.1, adam: 0.001)")
     parser.add_argument("--loss", choices=["cross-entropy", "nll"], default="cross-entropy")
-    parser.add_argument("--epochs", type=count(1))
-    parser.add_argument("--batch-size", type=count(1))
-    parser.add_argument("--seed", type=count(0), default=0)
+    parser.add_argument("--epochs", type=at_least(1))
+    parser.add_argument("--batch-size", type=at_least(1))
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--plot", metavar="FILE", help="write the curves, for example curves.png")
     parser.add_argument("--quick", action="store_true", help="a few epochs on the shipped digits")
     args = parser.parse_args(argv)

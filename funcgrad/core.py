@@ -296,9 +296,9 @@ class Tracer:
         if name == "views" or name == "origin":  # which most leave unset
             return None
         raise AttributeError(
-            f"a traced value has no attribute {name!r}."
+            f"a traced value has no attribute {name!r}"
             + (
-                f" Where the plain array is meant, write funcgrad.value(t).{name}."
+                f". Where the plain array is meant, write funcgrad.value(t).{name}"
                 if hasattr(np.ndarray, name)
                 else ""
             )

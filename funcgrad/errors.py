@@ -36,10 +36,10 @@ class LoopWarning(UserWarning):
 
 # The line that is to blame, and what to write in its place.
 
-_NUMPY = os.path.dirname(np.__file__)
-_OURS = (os.path.dirname(__file__), _NUMPY)
-_INSTALLED = (os.path.dirname(_NUMPY),)
-_LIBRARIES = (*_OURS, *_INSTALLED, os.path.dirname(os.__file__))
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_OURS = (os.path.dirname(__file__) + os.sep, _NUMPY)
+_STDLIB = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
 
 #: What a line, or a call that NumPy made on its way, has in it that loses a derivative, and the
 #: remedy; the first that is found counts.
@@ -64,11 +64,11 @@ _REMEDIES = {
     r"funcgrad.numpy.\1 for either",
     r"\bnp\.full\(": r"np.broadcast_to(t, shape), or funcgrad.numpy.full to write to",
     r"\bnp\.(full_like|arange)\(": r"funcgrad.numpy.\1",
-    r"\bkaiser\(": r"np.i0(t * np.sqrt(1 - x**2)) / np.i0(t) for np.kaiser(n, t), with x = "
+    r"\bnp\.kaiser\(": r"np.i0(t * np.sqrt(1 - x**2)) / np.i0(t) for np.kaiser(n, t), with x = "
     r"np.linspace(-1, 1, n)",
     r"\b(?:random|rng)\.\w+\(": r"a + b * rng.normal(size=n) for a draw that depends on t",
     r"\binterp\(.*(left|right)=": r"np.where(x < xp[0], t, np.interp(x, xp, fp)) for left=t",
-    r"\b(pad|polyint)\(": r"np.\1(x + 0 * t, ...) for np.\1(x, ...), which asks x alone",
+    r"\bnp\.(pad|polyint)\(": r"np.\1(x + 0 * t, ...) for np.\1(x, ...), which asks x alone",
     r"\binitial=": r"t + np.sum(x) for np.sum(x, initial=t)",
     r"(?<!\bnp)\.(dot|clip|searchsorted)\(": r"np.\1(x, t) for x.\1(t), which does not ask t",
     r"\bpoly1d\(": r"np.polyval(c, x) for np.poly1d(c)(x)",
@@ -105,9 +105,9 @@ def blamed() -> tuple[str, str]:
             calls += f"np.{frame.f_code.co_name}() "
         if found is None and not name.startswith(_OURS):
             found = frame
-            if name.startswith(_INSTALLED):
+            if _INSTALLED.search(name):
                 remedies = _IN_LIBRARIES
-        if not name.startswith(_LIBRARIES):
+        if not name.startswith((*_OURS, _STDLIB)) and not _INSTALLED.search(name):
             found = frame
             break
         frame = frame.f_back

@@ -184,8 +184,9 @@ def arange(
         t.owner.look(t, lambda x: x, "np.arange") if type(t) is Tracer else t
         for t in (start, stop, step)
     ]
-    numbers = start + step * np.arange(len(arange(*plain)))
-    return asarray(numbers, dtype)
+    counted = arange(*plain)
+    numbers = start + step * np.arange(len(counted))
+    return array(numbers, counted.dtype if dtype is None else dtype)
 
 
 @_unless_traced(np.take)
@@ -242,10 +243,10 @@ class _Joined:
     def __init__(self, plain: Any, join: Callable[[list[Any]], Any]) -> None:
         self.plain, self.join = plain, join
 
-    def __getitem__(self, parts: Any) -> Any:
-        plain, parts = parts, parts if isinstance(parts, tuple) else (parts,)
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
         if not holds_tracer([_spelled(p) for p in parts]):
-            return self.plain[plain]
+            return self.plain[key]
         if isinstance(parts[0], str):
             raise UnsupportedError(
                 f"np.r_[{parts[0]!r}, t]: how traced values are joined is said by a function. "

@@ -164,6 +164,9 @@ def bilinear(
 ) -> Primitive:  # fmt: skip
     """Declare a product: linear in each of two operands while the other stands still.
 
+    ``kind="matrices"`` is for one whose cotangents are products of matrices in the last two axes
+    wherever the operand has two; see ``funcgrad.zeros``.
+
     >>> import funcgrad as fg
     >>> area = bilinear(lambda x, y: x * y, lambda g, y: g * y, lambda g, x: g * x)
     >>> [float(d) for d in fg.grad(area, (0, 1))(2.0, 3.0)]

@@ -14,7 +14,7 @@ from .pull import Like, unbroadcast
 from .rules.indexing import Sparse
 from .zeros import annihilated, finite
 
-# Up to this size it costs less to look at a whole array than at its border.
+# Up to so many elements it costs less to look at a whole array than at its border.
 _LARGE = 1 << 12
 
 #: The form of a cotangent that is right already.
@@ -57,7 +57,8 @@ def _walk(
     empty: tuple[Any, Any],
     guarded: bool,
 ) -> tuple[list[Any], list[Any]]:
-    """The cotangents, and arrays that are finite where these are."""
+    """The cotangents, and arrays that are not finite where in these a zero may have met what is
+    not."""
     cotangents, owned = empty
     products = set()  # the inputs whose cotangents are one product of matrices each
     for node, seed in seeds.items():

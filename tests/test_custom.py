@@ -504,3 +504,18 @@ def test_an_integer_result_is_an_index_in_both_modes():
     x = np.array([1.0, 2.0])
     np.testing.assert_array_equal(fg.grad(f)(x), [0.0, 12.0])
     assert fg.jvp(f, (x,), (np.ones(2),))[1] == 12.0
+
+
+def test_a_primitive_takes_the_parameters_that_its_function_says():
+    def scaled(x, scale=1.0):
+        return x * scale
+
+    class Scale:
+        def of(self, x, scale=1.0):
+            return scaled(x, scale)
+
+    partial = functools.update_wrapper(functools.partial(scaled, scale=3.0), scaled)
+    for function in (scaled, Scale().of, partial):
+        primitive = fg.verbs.elementwise(function, lambda g, scale: g * scale)
+        assert fg.grad(lambda x, f=primitive: f(x, scale=5.0))(2.0) == 5.0
+    assert fg.grad(primitive)(2.0) == 3.0

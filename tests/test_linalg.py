@@ -335,6 +335,10 @@ def test_slogdet_of_a_singular_matrix_is_that_of_numpy_and_has_the_slope_of_log(
     value, gradient = fg.value_and_grad(lambda a: np.linalg.slogdet(a)[1])(OF_RANK_1[:2, :2])
     assert value == -np.inf
     assert np.all(gradient == np.inf * np.linalg.inv(OF_RANK_1[:2, :2] + 1e-3 * np.eye(2)).T)
+    toward = np.array([[1.0, 0.5], [0.5, 1.0]], np.float32)  # regular matrices
+    single = OF_RANK_1[:2, :2].astype(np.float32)
+    slope = jvp(lambda a: np.linalg.slogdet(a)[1], (single,), (toward,))[1]
+    assert slope == np.inf and slope.dtype == np.float32
     stack = np.stack([TIED + C, OF_RANK_1, C])
     by_inverse = np.stack([np.linalg.inv(TIED + C).T, np.zeros((3, 3)), 3 * np.linalg.inv(C).T])
     near(grad(of_the_others)(stack), by_inverse)

@@ -153,3 +153,12 @@ def test_r_and_c_join_traced_values(f):
 def test_r_of_a_directive_is_refused():
     with pytest.raises(fg.UnsupportedError, match=r"np\.column_stack"):
         grad(lambda x: np.sum(fg.numpy.r_["0,2", x[0], x[1]]))(X)
+
+
+def test_a_range_up_to_a_traced_number_is_of_floats_and_written_to():
+    def total(x):
+        z = fg.numpy.arange(x)
+        z[0] = x / 2
+        return z.sum()
+
+    assert fg.value_and_grad(total)(3.0) == (4.5, 0.5)

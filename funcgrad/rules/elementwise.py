@@ -87,7 +87,8 @@ elementwise(np.positive, lambda g: g, symbol=operator.pos)
 elementwise(np.reciprocal, lambda g, ans: -g * ans * ans)
 elementwise(np.square, lambda g, x: g * (2.0 * x))
 elementwise(np.sqrt, lambda g, ans: 0.5 * g / ans)
-elementwise(np.cbrt, lambda g, ans: g / ans / (3.0 * ans))  # ans² would have slope 0 at 0
+# With ans² in place of the second ans the second derivative at 0 would be 0, and not infinite.
+elementwise(np.cbrt, lambda g, ans: g / ans / (3.0 * ans))
 
 
 def _power_dx(x: Any, y: Any) -> Any:

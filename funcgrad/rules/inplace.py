@@ -95,7 +95,9 @@ def asarray(
     if is_same and (order not in ("C", "F") or _is_in(a, order)):
         return a
     if copy is False:
-        raise ValueError("Unable to avoid copy while creating an array as requested.")
+        raise ValueError(
+            "Unable to avoid copy while creating an array as requested. Leave copy=False out."
+        )
     return _copied(a, dtype, order)
 
 
@@ -119,6 +121,7 @@ def asfortranarray(a: Any, dtype: Any = None) -> Any:
 
 def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     """``asarray`` in the order in memory that is asked for."""
+    np.require(np.empty(0), None, requirements)  # which raises where they contradict each other
     first = {str(requirement)[0].upper() for requirement in requirements or ()}
     return asarray(a, dtype, next((order for order in "CF" if order in first), None))
 

@@ -109,16 +109,15 @@ cofactors_change: Primitive = rule(
 )
 
 
-def _times_logdet_slope(t: Any, x: Any, sign: Any) -> Any:
-    """``t`` times the transposed inverses; times the cofactors over 0, as in log(det(x)), where
-    the matrix is singular."""
-    is_singular = np.expand_dims(sign == 0, (-2, -1))
+def _logdet_slope(x: Any, sign: Any) -> tuple[Any, Any]:
+    """The slope of log|det(x)| as a quotient: the transposed inverse over 1 and, where the matrix
+    is singular, the cofactors over 0."""
+    is_singular = sign == 0
     if not np.any(raw(is_singular)):
-        return t * np.linalg.inv(x).mT
-    with np.errstate(all="ignore"):
-        infinite = t * cofactors(x) / np.where(is_singular, 0.0, 1.0)
-    regular = np.where(is_singular, np.eye(x.shape[-1], dtype=x.dtype), x)
-    return annihilate(t, np.where(is_singular, infinite, t * np.linalg.inv(regular).mT))
+        return np.linalg.inv(x).mT, np.ones_like(sign)
+    at = np.expand_dims(is_singular, (-2, -1))
+    inverse = np.linalg.inv(np.where(at, np.eye(x.shape[-1], dtype=x.dtype), x))
+    return np.where(at, cofactors(x), inverse.mT), np.where(is_singular, 0 * sign, 1)
 
 
 def _slogdet_forward(x: Any) -> Any:
@@ -130,13 +129,19 @@ def _slogdet_pull(g: Any, residual: Any) -> list[Any]:
     (gsign, glog), (sign, x) = g, residual
     if sign.dtype.kind == "c":
         glog = glog + 1j * np.imag(gsign * sign)
-    return [_times_logdet_slope(np.expand_dims(glog, (-2, -1)), x, sign)]
+    slope, divisor = _logdet_slope(x, sign)
+    glog, divisor = (np.expand_dims(z, (-2, -1)) for z in (glog, divisor))
+    with np.errstate(all="ignore"):
+        return [annihilate(glog, glog * slope / divisor)]
 
 
 def _slogdet_push(operands: Any, tangents: Any) -> Any:
     (x,), (t,) = operands, tangents
     sign, logabs = _slogdet(x)
-    change = np.sum(_times_logdet_slope(t, x, sign), axis=(-2, -1))
+    slope, divisor = _logdet_slope(x, sign)
+    with np.errstate(all="ignore"):
+        change = np.sum(t * slope, axis=(-2, -1)) / divisor
+    change = annihilate(np.any(t, axis=(-2, -1)), change)
     turned = sign * (1j * np.imag(change)) if sign.dtype.kind == "c" else np.zeros_like(sign)
     return (sign, logabs), (turned, np.real(change))
 

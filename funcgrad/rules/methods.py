@@ -143,7 +143,7 @@ def _in_place(written: str, new: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _resize(self: Tracer, *shape: Any, refcheck: bool = True) -> None:
-    if shape not in ((), (None,)):
+    if shape and shape[0] is not None:
         numbers = shape[0] if len(shape) == 1 and np.ndim(shape[0]) else shape
         with WRITING:
             opened(self, "t.resize(shape)").resize(tuple(map(operator.index, numbers)))

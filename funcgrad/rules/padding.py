@@ -66,6 +66,8 @@ def _padded(
     plain_zero = type(constant_values) is int and constant_values == 0
     if mode == "empty" or (mode == "constant" and plain_zero):
         return pad_zeros(array, widths=tuple(map(tuple, widths)))
+    if 0 in array.shape and mode != "constant":
+        np.pad(np.empty(array.shape), widths, mode=mode)  # which raises where there is no edge
     ends = np.broadcast_to(constant_values if mode == "constant" else end_values, (ndim, 2))
     lengths = np.broadcast_to(np.asarray(stat_length), (ndim, 2))
     for axis, width in enumerate(widths):
@@ -137,4 +139,4 @@ def _reflected(array: Any, axis: int, width: Any, mode: Any) -> Any:
 
     first, last = _edges(array, axis)
     inside = times(1 - 2 * odd, np.take(array, places, axis=axis))
-    return inside + times(odd - turns, first) + times(odd + turns, last)
+    return astype(inside + times(odd - turns, first) + times(odd + turns, last), array.dtype)

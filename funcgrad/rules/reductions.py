@@ -133,7 +133,8 @@ reduction(
 
 
 def _is_mean(x: Any, low: Any, dtype: Any) -> Any:
-    """Where ``x`` is the mean of values that are all ``low``, which in real numbers is real."""
+    """Where ``x``, among values that are all ``low``, is their mean: with a real ``dtype`` that of
+    their real parts."""
     return (x == low) if dtype is None else (x == low) & (np.imag(x) == 0)
 
 
