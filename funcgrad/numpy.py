@@ -75,6 +75,7 @@ def _unless_traced(plain: Callable[..., Any]) -> Callable[..., Callable[..., Any
             kwargs.pop("like", None)
             return traced(*args, **kwargs)
 
+        either.__wrapped__ = plain  # whose signature it has
         return either
 
     return declare
@@ -102,6 +103,7 @@ def full_like(a: Any, *args: Any, **kwargs: Any) -> Any:
     return inplace.full_like(asarray(a), *args, **kwargs)
 
 
+@functools.wraps(np.array)
 def _array(*args: Any, **kwargs: Any) -> Any:
     new = np.array(*args, **kwargs)
     is_new = is_running() and kwargs.get("copy", True) and new.dtype.kind in "fc"

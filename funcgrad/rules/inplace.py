@@ -126,11 +126,16 @@ def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     return asarray(a, dtype, next((order for order in "CF" if order in first), None))
 
 
-for _function in (
-    full, full_like, array, asarray, ascontiguousarray, asfortranarray, require
-):  # fmt: skip
-    FUNCTIONS[getattr(np, _function.__name__)] = _function
-FUNCTIONS[np.asanyarray] = asarray
+FUNCTIONS |= {
+    np.full: full,
+    np.full_like: full_like,
+    np.array: array,
+    np.asarray: asarray,
+    np.asanyarray: asarray,
+    np.ascontiguousarray: ascontiguousarray,
+    np.asfortranarray: asfortranarray,
+    np.require: require,
+}
 
 
 def _made_like(function: Callable[..., Any]) -> None:
