@@ -55,7 +55,7 @@ class Tape(Trace):
         """A traced stand-in for the input ``x``. Inputs come before any operation."""
         if isinstance(x, np.ndarray):
             x = x if type(x) is np.ndarray else x.view(np.ndarray)
-            owner = x if x.base is None else _owner(x)
+            owner = _owner(x)
             self.lent[id(owner)] = owner
         self.inputs += 1
         return Tracer(self, x, next(self.nodes))
