@@ -153,7 +153,13 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
 
 @_unless_traced(np.isfortran)
 def isfortran(a: Any) -> bool:
-    """``np.isfortran``, which may be asked about a traced array."""
+    """``np.isfortran``, which may be asked about a traced array.
+
+    >>> import numpy as np, funcgrad as fg
+    >>> fg.grad(lambda x: np.sum(x) if fg.numpy.isfortran(x.T) else 0.0)(np.zeros((2, 2)))
+    array([[1., 1.],
+           [1., 1.]])
+    """
     return bool(np.isfortran(example(a)))
 
 

@@ -229,7 +229,10 @@ class Buffer(Trace):
         self.check("z.resize(shape)")
         flags = self.layout.flags
         if type(self) is View or not flags.forc:
-            raise ValueError("cannot resize this array: it does not own its data")
+            raise ValueError(
+                "cannot resize this array: it does not own its data, in one piece. Write "
+                "z = z.copy() before z.resize(shape)."
+            )
         order: Any = "F" if flags.fnc else "C"
         new = np.empty(shape, self.dtype, order)
         flat = np.ravel(self.current(), order)
@@ -335,7 +338,10 @@ class View(Buffer):
 
     def check_size(self) -> None:
         if self.born < self._root.resized:
-            raise TypeError("an array was resized (z.resize) while this view of it was in use.")
+            raise TypeError(
+                "an array was resized (z.resize) while this view of it was in use. Take the view "
+                "again after z.resize(shape)."
+            )
 
     def taken(self, at: Any, key: tuple[int, ...] | None) -> Any:
         return getitem(self.current(), at)
